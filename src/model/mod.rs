@@ -1,0 +1,30 @@
+//! The words: plain data, immutable once built.
+//!
+//! Everything else speaks in these types. No input or output, no async, no clocks, no decisions.
+
+mod action;
+mod bounds;
+mod criterion;
+mod hours;
+mod id;
+mod outcome;
+mod plan;
+mod time;
+mod value;
+
+pub use action::{
+    Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Run, RunCommand, Sql, Statements,
+    Template, Wait,
+};
+pub use bounds::{Bounds, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
+pub use criterion::{Condition, Count, Criterion};
+pub use hours::Hours;
+pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, ProbeId, RunId, StepId};
+pub use outcome::{AttemptEnd, RunOutcome, StepOutcome, Verdict};
+pub use plan::{
+    About, Bracket, Draft, Guard, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop, Phase,
+    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Retry, Rollback, Scope, Step, Survivors, Target, Then,
+    WayHome, Window, Work,
+};
+pub use time::{Span, Time};
+pub use value::{Value, VarDecl, VarSource};
