@@ -8,3 +8,5 @@
 //! The order below is the reading order, and a module may use only those that `docs/architecture.md` allows it.
 
 pub mod model;
+
+pub mod measure;

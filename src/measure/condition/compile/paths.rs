@@ -1,0 +1,158 @@
+//! Names: `probe.lag`, `vars.old_host`, `steps.copy.outputs.rows`, `stdout`, variables of comprehensions.
+
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+
+use super::super::names::nearest;
+use super::{Compiler, Kind, Node, Read};
+
+/// A name with the fields behind it, as far as they are known beforehand: `a.b["c"]`.
+pub(super) struct Path<'t> {
+    /// The node of the root.
+    pub(super) at: u64,
+    root: &'t str,
+    fields: Vec<&'t str>,
+}
+
+impl<'t> Path<'t> {
+    pub(super) fn of(tree: &'t IdedExpr) -> Option<Self> {
+        let mut fields = Vec::new();
+        let mut at = tree;
+        loop {
+            match &at.expr {
+                Expr::Ident(root) => {
+                    fields.reverse();
+                    return Some(Self { at: at.id, root, fields });
+                }
+                Expr::Select(select) if !select.test => {
+                    fields.push(select.field.as_str());
+                    at = &select.operand;
+                }
+                Expr::Call(call) if call.target.is_none() && call.func_name == operators::INDEX => {
+                    let [of, index] = call.args.as_slice() else { return None };
+                    let Expr::Literal(LiteralValue::String(key)) = &index.expr else { return None };
+                    fields.push(key.inner());
+                    at = of;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+const ROOTS: [&str; 3] = ["probe", "vars", "steps"];
+/// Of the format, and not of this version.
+const LATER: [&str; 5] = ["series", "baseline", "state", "item", "value"];
+
+fn meant(nearest: Option<&str>) -> Option<String> {
+    nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+fn fields(node: Node, fields: &[&str]) -> Node {
+    fields.iter().fold(node, |of, field| Node::Field(Box::new(of), (*field).to_owned()))
+}
+
+fn note(list: &mut Vec<String>, name: &str) {
+    if !list.iter().any(|known| known == name) {
+        list.push(name.to_owned());
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn path(&mut self, path: &Path<'_>) -> (Node, Kind) {
+        if let Some(place) = self.bound.iter().rposition(|name| name == path.root) {
+            return (fields(Node::Bound(place), &path.fields), Kind::Any);
+        }
+        if let Some((name, kind)) = self.locals.names().find(|(name, _)| *name == path.root) {
+            let kind = if path.fields.is_empty() { kind } else { Kind::Any };
+            return (fields(Node::Read(Read::Local(name.to_owned())), &path.fields), kind);
+        }
+        match path.root {
+            "probe" => self.probe(path),
+            "vars" => self.var(path),
+            "steps" => self.step(path),
+            later if LATER.contains(&later) => {
+                self.wrong_path(path.at, format!("`{later}` is not supported yet"), None)
+            }
+            "probes" | "var" | "step" => {
+                let right = if path.root == "probes" { "probe" } else { &format!("{}s", path.root) };
+                self.wrong_path(path.at, format!("there is no `{}`", path.root), Some(format!("write `{right}.`...")))
+            }
+            unknown => {
+                let known = ROOTS.into_iter().chain(self.locals.names().map(|(name, _)| name));
+                let help = if self.names.probes.contains_key(unknown) {
+                    Some(format!("write `probe.{unknown}`"))
+                } else if self.names.vars.contains(unknown) {
+                    Some(format!("write `vars.{unknown}`"))
+                } else {
+                    meant(nearest(unknown, known))
+                };
+                self.wrong_path(path.at, format!("there is no `{unknown}` here"), help)
+            }
+        }
+    }
+
+    fn probe(&mut self, path: &Path<'_>) -> (Node, Kind) {
+        let Some((name, rest)) = path.fields.split_first() else {
+            return self.wrong_path(path.at, "`probe` alone has no value", Some("write `probe.<name>`".to_owned()));
+        };
+        let Some(kind) = self.names.probe(name) else {
+            let help = meant(nearest(name, self.names.probes.keys().copied()));
+            return self.wrong_path(path.at, format!("there is no probe `{name}`"), help);
+        };
+        note(&mut self.reads.probes, name);
+        let kind = if rest.is_empty() { kind } else { Kind::Any };
+        (fields(Node::Read(Read::Probe((*name).to_owned())), rest), kind)
+    }
+
+    fn var(&mut self, path: &Path<'_>) -> (Node, Kind) {
+        let Some((name, rest)) = path.fields.split_first() else {
+            return self.wrong_path(path.at, "`vars` alone has no value", Some("write `vars.<name>`".to_owned()));
+        };
+        if !self.names.has_var(name) {
+            let help = meant(nearest(name, self.names.vars.iter().copied()));
+            return self.wrong_path(path.at, format!("there is no variable `{name}`"), help);
+        }
+        note(&mut self.reads.vars, name);
+        (fields(Node::Read(Read::Var((*name).to_owned())), rest), Kind::Any)
+    }
+
+    fn step(&mut self, path: &Path<'_>) -> (Node, Kind) {
+        let Some((step, rest)) = path.fields.split_first() else {
+            let help = Some("write `steps.<name>.outcome`, `.attempts` or `.outputs.<name>`".to_owned());
+            return self.wrong_path(path.at, "`steps` alone has no value", help);
+        };
+        if !self.names.has_step(step) {
+            let help = meant(nearest(step, self.names.steps.iter().copied()));
+            return self.wrong_path(path.at, format!("there is no step `{step}`"), help);
+        }
+        note(&mut self.reads.steps, step);
+        let name = || (*step).to_owned();
+        match rest {
+            ["outcome"] => (Node::Read(Read::Outcome(name())), Kind::Text),
+            ["attempts"] => (Node::Read(Read::Attempts(name())), Kind::Number),
+            ["outputs", output, rest @ ..] => {
+                let output_of = (name(), (*output).to_owned());
+                if !self.reads.outputs.contains(&output_of) {
+                    self.reads.outputs.push(output_of);
+                }
+                (fields(Node::Read(Read::Output(name(), (*output).to_owned())), rest), Kind::Any)
+            }
+            ["items", ..] => self.wrong_path(path.at, "`items` of a step is not supported yet", None),
+            [] | ["outputs"] => {
+                let help = Some(format!("write `steps.{step}.outcome`, `.attempts` or `.outputs.<name>`"));
+                self.wrong_path(path.at, format!("`{}` alone has no value", path.text()), help)
+            }
+            [other, ..] => {
+                let help = meant(nearest(other, ["outcome", "attempts", "outputs"]))
+                    .or_else(|| Some("a step has `outcome`, `attempts` and `outputs.<name>`".to_owned()));
+                self.wrong_path(path.at, format!("a step has no `{other}`"), help)
+            }
+        }
+    }
+}
+
+impl Path<'_> {
+    fn text(&self) -> String {
+        self.fields.iter().fold(self.root.to_owned(), |text, field| text + "." + field)
+    }
+}

@@ -1,0 +1,374 @@
+//! The judge: samples in, answers to questions and news of guards out.
+//!
+//! Somebody asks a question about a condition and a moment ([`Judge::ask`]); samples come in ([`Judge::sample`]); what
+//! they say goes out as [`Finding`]s: the first fresh verdict on each question and every change of it, and of each
+//! watched guard that it held for the first time, is breached, or is blind. Freshness is R13, the n of m of guards R14.
+//!
+//! Pure: times are arguments. It must not know what a question is for (`K` is the asker's own), nor how a sample is
+//! taken; it says which probes are needed and when the next poll of each is due ([`Judge::needed`]).
+
+mod guard;
+mod probe;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::OnceLock;
+
+use serde_json::Value as Json;
+
+use self::guard::{Rule, Watch};
+use self::probe::{Probe, Sample};
+use self::question::{Asking, Terms};
+use super::{Locals, Names, Program, Scope, compile};
+use crate::model::{ConditionId, Count, GuardId, Plan, ProbeId, Span, StepOutcome, Time, Value, Verdict};
+
+pub use self::guard::Health;
+pub use self::probe::Latest;
+
+/// Something that the samples say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding<K> {
+    /// The first fresh verdict on a question, or another than before.
+    Judged {
+        /// The question.
+        key: K,
+        /// What the samples say.
+        verdict: Verdict,
+        /// By which values, for people.
+        evidence: String,
+    },
+    /// A guard held for the first time since its watch began.
+    GuardHeld {
+        /// Which.
+        guard: GuardId,
+        /// By which values.
+        evidence: String,
+    },
+    /// So many of its samples failed, and did not before.
+    GuardBreached {
+        /// Which.
+        guard: GuardId,
+        /// By which values.
+        evidence: String,
+    },
+    /// So many of the samples of a guard with `no_data = "pause"` had no data, and did not before.
+    GuardBlind {
+        /// Which.
+        guard: GuardId,
+        /// By which values.
+        evidence: String,
+    },
+}
+
+/// What the samples of one run say.
+#[derive(Debug)]
+pub struct Judge<K> {
+    conditions: Vec<Prepared>,
+    rules: Vec<Rule>,
+    probes: Vec<Probe>,
+    probes_by_name: BTreeMap<String, usize>,
+    asked: BTreeMap<K, Asking>,
+    watched: BTreeMap<GuardId, Watch>,
+    /// For each probe, the questions and guards that read it.
+    readers: Vec<Readers<K>>,
+    /// Counts polls and questions: which of two in the same millisecond came first.
+    order: u64,
+}
+
+#[derive(Debug)]
+struct Readers<K> {
+    questions: Vec<K>,
+    guards: Vec<GuardId>,
+}
+
+/// A condition, compiled when it is first needed: a run needs a few of a large plan's at a time.
+#[derive(Debug)]
+struct Prepared {
+    text: String,
+    probes: Vec<ProbeId>,
+    program: OnceLock<Option<Program>>,
+}
+
+impl Prepared {
+    fn program(&self) -> Option<&Program> {
+        let compiled = || compile(&self.text, Locals::All, &Names::unchecked()).ok().map(|compiled| compiled.program);
+        self.program.get_or_init(compiled).as_ref()
+    }
+
+    fn judge(&self, scope: &dyn Scope) -> (Verdict, String) {
+        match self.program() {
+            Some(program) => (program.judge(scope), program.evidence(scope)),
+            // A plan's conditions have been compiled by `syntax` before.
+            None => (Verdict::NoData, format!("`{}` cannot be read", self.text)),
+        }
+    }
+}
+
+/// The scope of the caller, with the latest samples as `probe.*`.
+struct Sampled<'a> {
+    rest: &'a dyn Scope,
+    probes: &'a [Probe],
+    by_name: &'a BTreeMap<String, usize>,
+}
+
+impl Scope for Sampled<'_> {
+    fn var(&self, name: &str) -> Option<Value> {
+        self.rest.var(name)
+    }
+    fn probe(&self, name: &str) -> Option<Json> {
+        self.probes[*self.by_name.get(name)?].latest.as_ref()?.value.clone()
+    }
+    fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
+        self.rest.step_outcome(step)
+    }
+    fn step_attempts(&self, step: &str) -> Option<u32> {
+        self.rest.step_attempts(step)
+    }
+    fn step_output(&self, step: &str, output: &str) -> Option<Value> {
+        self.rest.step_output(step, output)
+    }
+    fn local(&self, name: &str) -> Option<Json> {
+        self.rest.local(name)
+    }
+}
+
+/// The scope with the samples so far, without borrowing the whole judge.
+macro_rules! sampled {
+    ($judge:ident, $scope:expr) => {
+        Sampled { rest: $scope, probes: &$judge.probes, by_name: &$judge.probes_by_name }
+    };
+}
+
+impl<K: Copy + Ord + Debug> Judge<K> {
+    /// A judge of this plan's conditions and guards; nothing is asked yet.
+    pub fn new(plan: &Plan) -> Self {
+        let conditions = plan.conditions().iter().map(|condition| Prepared {
+            text: condition.text.clone(),
+            probes: condition.probes.clone(),
+            program: OnceLock::new(),
+        });
+        Self {
+            conditions: conditions.collect(),
+            rules: plan.guards().iter().map(Rule::of).collect(),
+            probes: plan.probes().iter().map(Probe::of).collect(),
+            probes_by_name: plan.probes().iter().enumerate().map(|(at, probe)| (probe.name.clone(), at)).collect(),
+            asked: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            readers: plan.probes().iter().map(|_| Readers { questions: Vec::new(), guards: Vec::new() }).collect(),
+            order: 0,
+        }
+    }
+
+    /// The program of a condition, for an `expect` that is judged once, by its own values.
+    pub fn program(&self, condition: ConditionId) -> Option<&Program> {
+        self.conditions[condition.index()].program()
+    }
+
+    /// Opens a question about the time after `since`, until it is withdrawn. A question of the same key is replaced.
+    ///
+    /// With `hold` (the criterion's `for`) a gap between samples of more than twice the interval is no data, and where
+    /// two samples need not lie within it, it holds from the second one on. With `count` so many samples are judged
+    /// together, again and again. What is known already is answered at once.
+    pub fn ask(
+        &mut self,
+        key: K,
+        condition: ConditionId,
+        count: Option<Count>,
+        hold: Option<Span>,
+        since: Time,
+        scope: &dyn Scope,
+    ) -> Vec<Finding<K>> {
+        self.withdraw(key);
+        self.order += 1;
+        let probes = self.conditions[condition.index()].probes.clone();
+        for probe in &probes {
+            self.readers[probe.index()].questions.push(key);
+        }
+        let terms = Terms { condition, count, hold, since, order: self.order };
+        let mut asking = Asking::new(terms, &probes);
+        for sample in &mut asking.samples {
+            let probe = &self.probes[sample.probe.index()];
+            if let Some(latest) = &probe.latest
+                && asking.terms.is_fresh(latest, probe.covers)
+            {
+                sample.take(latest.arrived);
+            }
+        }
+        let all_there = asking.is_complete();
+        self.asked.insert(key, asking);
+        if all_there { self.judge_question(key, scope).into_iter().collect() } else { Vec::new() }
+    }
+
+    /// Closes a question.
+    pub fn withdraw(&mut self, key: K) {
+        let Some(asking) = self.asked.remove(&key) else { return };
+        for sample in &asking.samples {
+            self.readers[sample.probe.index()].questions.retain(|other| *other != key);
+        }
+    }
+
+    /// Watches a guard from now on, with counts that start anew.
+    pub fn watch_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
+        self.unwatch_guard(guard);
+        self.order += 1;
+        let probes = self.conditions[self.rules[guard.index()].require.index()].probes.clone();
+        for probe in &probes {
+            self.readers[probe.index()].guards.push(guard);
+        }
+        let without_probes = probes.is_empty();
+        self.watched.insert(guard, Watch::new(&probes, now, self.order));
+        if without_probes { self.judge_guard(guard, now, scope) } else { Vec::new() }
+    }
+
+    /// Watches it no longer.
+    pub fn unwatch_guard(&mut self, guard: GuardId) {
+        let Some(watch) = self.watched.remove(&guard) else { return };
+        for seen in &watch.probes {
+            self.readers[seen.probe.index()].guards.retain(|other| *other != guard);
+        }
+    }
+
+    /// Says that a poll of a probe begins. With it a sample is fresh for a question asked in the same millisecond, if
+    /// that came first; a poll that was never announced must have been asked a millisecond later.
+    pub fn began(&mut self, probe: ProbeId, now: Time) {
+        self.order += 1;
+        let order = self.order;
+        self.probes[probe.index()].under_way = Some((now, order));
+    }
+
+    /// Takes in a sample: `None` for a poll that failed or took too long.
+    pub fn sample(
+        &mut self,
+        probe: ProbeId,
+        asked: Time,
+        arrived: Time,
+        value: Option<Json>,
+        scope: &dyn Scope,
+    ) -> Vec<Finding<K>> {
+        let sample = self.probes[probe.index()].take(asked, arrived, value);
+        let covers = self.probes[probe.index()].covers;
+        let mut findings = Vec::new();
+        // Guards first: a breach is what must not wait.
+        for guard in self.readers[probe.index()].guards.clone() {
+            let watch = self.watched.get_mut(&guard).expect("a reader of a probe is watched");
+            if watch.note(probe, &sample) && watch.is_due(&self.rules[guard.index()], &self.probes, arrived) {
+                findings.extend(self.judge_guard(guard, arrived, scope));
+            }
+        }
+        for key in self.readers[probe.index()].questions.clone() {
+            let asking = self.asked.get_mut(&key).expect("a reader of a probe is asked");
+            if asking.terms.is_fresh(&sample, covers) && asking.note(probe, arrived) {
+                findings.extend(self.judge_question(key, scope));
+            }
+        }
+        findings
+    }
+
+    /// Looks again at what changes without a sample: gaps that are due ([`Self::next_wakeup`]), conditions without probes,
+    /// and, when outcomes, attempts or outputs of steps have changed, those that read them.
+    pub fn refresh(&mut self, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
+        let mut findings = Vec::new();
+        let guards: Vec<GuardId> = self.watched.keys().copied().collect();
+        for guard in guards {
+            let watch = &self.watched[&guard];
+            if watch.probes.is_empty() && watch.is_due(&self.rules[guard.index()], &self.probes, now) {
+                findings.extend(self.judge_guard(guard, now, scope));
+            }
+        }
+        let keys: Vec<K> = self.asked.keys().copied().collect();
+        for key in keys {
+            let asking = self.asked.get_mut(&key).expect("it is one of the keys");
+            if let Some(probe) = asking.gap(&self.probes, now) {
+                let (name, interval) = (&self.probes[probe.index()].name, self.probes[probe.index()].interval);
+                let evidence = format!("probe.{name} gave no sample for twice its interval of {interval}");
+                findings.extend(asking.broken(evidence).then(|| asking.finding(key)));
+            } else if asking.terms.count.is_none() && asking.is_complete() {
+                let condition = &self.conditions[asking.terms.condition.index()];
+                if asking.samples.is_empty() || condition.program().is_some_and(Program::reads_steps) {
+                    findings.extend(self.judge_again(key, scope));
+                }
+            }
+        }
+        findings
+    }
+
+    /// When [`Self::refresh`] should be called at the latest.
+    pub fn next_wakeup(&self) -> Option<Time> {
+        let gaps = self.asked.values().filter_map(|asking| asking.next_gap(&self.probes));
+        let unmeasured = self.watched.iter().filter(|(_, watch)| watch.probes.is_empty());
+        let judged = unmeasured.filter_map(|(guard, watch)| Some(watch.judged?.after(self.rules[guard.index()].every)));
+        gaps.chain(judged).min()
+    }
+
+    /// The probes that must be polled for what is asked and watched, in the order of the plan, and when the next poll of
+    /// each may begin; earlier than now: as soon as one under way has ended.
+    pub fn needed(&self) -> Vec<(ProbeId, Time)> {
+        let mut needed = Vec::new();
+        for (at, readers) in self.readers.iter().enumerate() {
+            let (id, probe) = (ProbeId::at(at), &self.probes[at]);
+            let questions = readers.questions.iter().map(|key| self.asked[key].next_poll(id, probe));
+            let guards = readers.guards.iter().map(|guard| self.watched[guard].next_poll(id, probe));
+            needed.extend(questions.chain(guards).min().map(|due| (id, due)));
+        }
+        needed
+    }
+
+    /// The last sample of a probe, for people.
+    pub fn latest(&self, probe: ProbeId) -> Option<Latest<'_>> {
+        self.probes[probe.index()].shown()
+    }
+
+    /// How a watched guard stands, for people.
+    pub fn health(&self, guard: GuardId) -> Option<Health<'_>> {
+        self.watched.get(&guard).map(|watch| watch.health(&self.rules[guard.index()]))
+    }
+
+    /// The last verdict on a question and its evidence: why it has not come true yet.
+    pub fn standing(&self, key: K) -> Option<(Verdict, &str)> {
+        self.asked.get(&key).and_then(Asking::standing)
+    }
+
+    fn judge_question(&mut self, key: K, scope: &dyn Scope) -> Option<Finding<K>> {
+        let asking = self.asked.get_mut(&key).expect("it was asked");
+        let (verdict, evidence) = self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope));
+        asking.judged(verdict, evidence, &self.probes).then(|| asking.finding(key))
+    }
+
+    /// A second look by the same samples.
+    fn judge_again(&mut self, key: K, scope: &dyn Scope) -> Option<Finding<K>> {
+        let asking = self.asked.get_mut(&key).expect("it was asked");
+        let (verdict, evidence) = self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope));
+        asking.judged_again(verdict, evidence).then(|| asking.finding(key))
+    }
+
+    fn judge_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
+        let rule = &self.rules[guard.index()];
+        let (verdict, evidence) = self.conditions[rule.require.index()].judge(&sampled!(self, scope));
+        let watch = self.watched.get_mut(&guard).expect("it is watched");
+        let news = watch.judged(rule, verdict, evidence.clone(), now);
+        let mut findings = Vec::new();
+        if news.held {
+            findings.push(Finding::GuardHeld { guard, evidence: evidence.clone() });
+        }
+        if news.breached {
+            let evidence = format!("{}: {evidence}", watch.health(rule).failing_in_words());
+            findings.push(Finding::GuardBreached { guard, evidence });
+        }
+        if news.blind {
+            let evidence = format!("{} of the last {} samples had no data: {evidence}", rule.failures, rule.of);
+            findings.push(Finding::GuardBlind { guard, evidence });
+        }
+        findings
+    }
+}
+
+impl Terms {
+    /// Whether a sample counts (R13): asked after the moment the question is about, and after what it covers.
+    fn is_fresh(&self, sample: &Sample, covers: Span) -> bool {
+        let from = self.since.after(covers);
+        sample.asked > from || sample.asked == from && covers == Span::ZERO && sample.order > self.order
+    }
+}

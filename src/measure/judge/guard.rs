@@ -1,0 +1,176 @@
+//! Guards: n failing samples among the last m (R14).
+
+use std::collections::VecDeque;
+
+use super::{Probe, Sample};
+use crate::model::{self, ConditionId, NoData, ProbeId, Span, Time, Verdict};
+
+/// What a guard asks for.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) require: ConditionId,
+    pub(super) every: Span,
+    pub(super) failures: u32,
+    pub(super) of: u32,
+    no_data: NoData,
+}
+
+/// How a watched guard stands, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health<'a> {
+    /// The last verdict; `None` before the first.
+    pub verdict: Option<Verdict>,
+    /// Its evidence.
+    pub evidence: &'a str,
+    /// How many of the samples that count failed.
+    pub failing: u32,
+    /// How many samples count now.
+    pub counted: u32,
+    /// So many failing ones are a breach.
+    pub failures: u32,
+    /// So many of the last ones count.
+    pub of: u32,
+}
+
+impl Health<'_> {
+    /// `2 of the last 3 samples failed`.
+    pub fn failing_in_words(&self) -> String {
+        format!("{} of the last {} samples failed", self.failing, self.counted)
+    }
+}
+
+/// What one more verdict changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct News {
+    pub(super) held: bool,
+    pub(super) breached: bool,
+    pub(super) blind: bool,
+}
+
+/// What a watch has of one of its probes.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) probe: ProbeId,
+    has_any: bool,
+    is_new: bool,
+}
+
+/// A guard that is awake.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) probes: Vec<Seen>,
+    pub(super) judged: Option<Time>,
+    since: Time,
+    order: u64,
+    /// The verdicts that count, oldest first.
+    last: VecDeque<Verdict>,
+    verdict: Option<Verdict>,
+    evidence: String,
+    has_held: bool,
+    is_breached: bool,
+    is_blind: bool,
+}
+
+impl Rule {
+    pub(super) fn of(guard: &model::Guard) -> Self {
+        Self {
+            require: guard.require,
+            every: guard.every,
+            failures: guard.failures,
+            of: guard.of,
+            no_data: guard.no_data,
+        }
+    }
+}
+
+impl Watch {
+    pub(super) fn new(probes: &[ProbeId], since: Time, order: u64) -> Self {
+        Self {
+            probes: probes.iter().map(|probe| Seen { probe: *probe, has_any: false, is_new: false }).collect(),
+            judged: None,
+            since,
+            order,
+            last: VecDeque::new(),
+            verdict: None,
+            evidence: String::new(),
+            has_held: false,
+            is_breached: false,
+            is_blind: false,
+        }
+    }
+
+    /// Notes a sample; whether it was asked since the watch began, and with it every probe has one.
+    pub(super) fn note(&mut self, probe: ProbeId, sample: &Sample) -> bool {
+        if sample.asked < self.since || sample.asked == self.since && sample.order < self.order {
+            return false;
+        }
+        for seen in self.probes.iter_mut().filter(|seen| seen.probe == probe) {
+            seen.has_any = true;
+            seen.is_new = true;
+        }
+        self.probes.iter().all(|seen| seen.has_any)
+    }
+
+    /// Whether it is to be judged: over one probe at every sample, over several (or none) once per `every`.
+    pub(super) fn is_due(&self, rule: &Rule, probes: &[Probe], now: Time) -> bool {
+        let Some(judged) = self.judged else { return true };
+        match self.probes.as_slice() {
+            [_] => true,
+            [] => now >= judged.after(rule.every),
+            several => {
+                // Samples are not exactly an interval apart: half of one early is not early.
+                let shortest = several.iter().map(|seen| probes[seen.probe.index()].interval).min();
+                let slack = Span::from_millis(shortest.map_or(0, |shortest| shortest.millis() / 2));
+                several.iter().all(|seen| seen.is_new) && now.after(slack) >= judged.after(rule.every)
+            }
+        }
+    }
+
+    /// Takes one more verdict.
+    pub(super) fn judged(&mut self, rule: &Rule, verdict: Verdict, evidence: String, now: Time) -> News {
+        self.judged = Some(now);
+        self.probes.iter_mut().for_each(|seen| seen.is_new = false);
+        self.verdict = Some(verdict);
+        self.evidence = evidence;
+        if verdict != Verdict::NoData || rule.no_data != NoData::Ignore {
+            self.last.push_back(verdict);
+            while self.last.len() > rule.of as usize {
+                self.last.pop_front();
+            }
+        }
+        let held = verdict == Verdict::Holds && !self.has_held;
+        self.has_held |= held;
+        let reached = |count: u32| count >= rule.failures;
+        let (was_breached, was_blind) = (self.is_breached, self.is_blind);
+        self.is_breached = reached(self.failing(rule));
+        self.is_blind = rule.no_data == NoData::Pause && reached(self.count(|verdict| verdict == Verdict::NoData));
+        News { held, breached: self.is_breached && !was_breached, blind: self.is_blind && !was_blind }
+    }
+
+    fn count(&self, is: impl Fn(Verdict) -> bool) -> u32 {
+        // The window holds at most `of`, which is a u32.
+        self.last.iter().fold(0, |count, verdict| count + u32::from(is(*verdict)))
+    }
+
+    fn failing(&self, rule: &Rule) -> u32 {
+        self.count(|verdict| verdict == Verdict::Fails || verdict == Verdict::NoData && rule.no_data == NoData::Fail)
+    }
+
+    /// When a poll of this probe serves it next: at once, then regularly.
+    pub(super) fn next_poll(&self, probe: ProbeId, of: &Probe) -> Time {
+        let has = self.probes.iter().any(|seen| seen.probe == probe && seen.has_any);
+        let is_coming = of.under_way.is_some_and(|(began, order)| began >= self.since && order > self.order);
+        if has || is_coming { of.next_regular() } else { self.since }
+    }
+
+    pub(super) fn health(&self, rule: &Rule) -> Health<'_> {
+        Health {
+            verdict: self.verdict,
+            evidence: &self.evidence,
+            failing: self.failing(rule),
+            counted: self.count(|_| true),
+            failures: rule.failures,
+            of: rule.of,
+        }
+    }
+}
