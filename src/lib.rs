@@ -9,4 +9,6 @@
 
 pub mod model;
 
+pub mod syntax;
+
 pub mod measure;

@@ -1,0 +1,98 @@
+//! How long one piece of work takes at most.
+
+use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, Span, Step, Wait, Work};
+
+/// The first fresh verdict: a poll may just have begun and does not count, and the next one may use up its timeout (R13).
+pub(in crate::syntax) fn fresh(plan: &Plan, condition: ConditionId) -> Span {
+    let probes = plan.condition(condition).probes.iter().map(|&id| plan.probe(id));
+    probes.map(|p| p.covers.plus(p.interval.max(p.timeout)).plus(p.timeout)).max().unwrap_or_default()
+}
+
+/// One criterion, until it is decided.
+pub(in crate::syntax) fn criterion(plan: &Plan, criterion: &Criterion) -> Span {
+    if let Some(within) = criterion.within {
+        return within;
+    }
+    let first = fresh(plan, criterion.condition);
+    let held = first.plus(criterion.hold_for.unwrap_or_default());
+    criterion.count.map_or(held, |count| held.plus(between_samples(plan, criterion).times(count.samples.into())))
+}
+
+/// Criteria of one place are measured side by side.
+pub(in crate::syntax) fn criteria(plan: &Plan, list: &[Criterion]) -> Span {
+    list.iter().map(|one| criterion(plan, one)).max().unwrap_or_default()
+}
+
+/// The shortest time that a criterion needs, however well it goes.
+pub(in crate::syntax) fn criterion_at_least(plan: &Plan, criterion: &Criterion) -> Span {
+    let probes = || plan.condition(criterion.condition).probes.iter().map(|&id| plan.probe(id));
+    let covers = probes().map(|p| p.covers).max().unwrap_or_default();
+    let interval = probes().map(|p| p.interval).max().unwrap_or_default();
+    let samples = criterion.count.map_or(Span::ZERO, |count| interval.times(count.samples.saturating_sub(1).into()));
+    covers.plus(samples).plus(criterion.hold_for.unwrap_or_default())
+}
+
+/// All attempts of the way forward with their pauses, and nothing else.
+pub(in crate::syntax) fn attempts(work: &Work) -> Span {
+    attempt(work).times(work.retry.attempts.max(1).into()).plus(work.retry.pauses())
+}
+
+fn between_samples(plan: &Plan, criterion: &Criterion) -> Span {
+    let probes = plan.condition(criterion.condition).probes.iter().map(|&id| plan.probe(id));
+    probes.map(|p| p.interval.max(p.timeout)).max().unwrap_or_default()
+}
+
+/// One attempt of the way forward. Zero where only people are awaited: machine time stands still then (R2a).
+pub(in crate::syntax) fn attempt(work: &Work) -> Span {
+    match &work.action {
+        Action::Gate(_) | Action::Manual(_) => Span::ZERO,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) => one_attempt(work),
+    }
+}
+
+/// A step's way forward: conditions, all attempts with their pauses, criteria.
+pub(in crate::syntax) fn forward(plan: &Plan, work: &Work) -> Span {
+    all_attempts(plan, work, attempt(work))
+}
+
+/// One undo action. People's time counts here: the way back is a promise.
+pub(in crate::syntax) fn undo(plan: &Plan, work: &Work) -> Span {
+    all_attempts(plan, work, one_attempt(work))
+}
+
+/// Until a running attempt is over, if a rollback wants it over (R4, R8).
+pub(in crate::syntax) fn stop(step: &Step) -> Span {
+    match (&step.forward.action, step.on_stop) {
+        (Action::Gate(_) | Action::Manual(_) | Action::Wait(_), _) => Span::ZERO,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Stop) => step.forward.kill_after,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Finish) => {
+            step.forward.timeout.plus(step.forward.kill_after)
+        }
+    }
+}
+
+fn one_attempt(work: &Work) -> Span {
+    match &work.action {
+        Action::Wait(Wait::For(span) | Wait::Until { within: span, .. }) => *span,
+        Action::Gate(_) => Span::ZERO,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Manual(_) => work.timeout,
+    }
+}
+
+/// An attempt may use up its timeout, be stopped, be asked about (for `http` once no request can be on its way any
+/// more, R5) and then fail a criterion at the last moment; each of them may.
+fn all_attempts(plan: &Plan, work: &Work, attempt: Span) -> Span {
+    let ask = |condition: Option<ConditionId>| condition.map_or(Span::ZERO, |condition| fresh(plan, condition));
+    let before = ask(work.when).plus(ask(work.done_when)).plus(criteria(plan, &work.require));
+    let killing = match &work.action {
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) => work.kill_after,
+        Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => Span::ZERO,
+    };
+    let settling = match (&work.action, work.done_when) {
+        (Action::Http(http), Some(_)) => http.settle.unwrap_or(work.timeout),
+        _ => Span::ZERO,
+    };
+    let asking = if killing == Span::ZERO { Span::ZERO } else { ask(work.done_when) };
+    let each = attempt.plus(killing).plus(settling).plus(asking).plus(criteria(plan, &work.success));
+    before.plus(each.times(work.retry.attempts.max(1).into())).plus(work.retry.pauses())
+}

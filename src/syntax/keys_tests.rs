@@ -1,0 +1,355 @@
+//! Walks the description of the format: each supported key changes the plan, each other one is refused as not supported.
+
+use std::collections::BTreeMap;
+
+use super::read::read_unproved as read;
+use super::spec::{Form, Key, Shape, Table};
+use super::{Problem, tables};
+
+/// For each table a runbook in which `@` is the place for one of its keys.
+const BASES: &[(&str, &str)] = &[
+    ("file", "@"),
+    ("runbook", "[runbook]\n@"),
+    ("defaults", "[defaults]\n@"),
+    ("var", "[vars.x]\n@"),
+    ("criterion", "[[preflight]]\nthat = 'probe.p < 1'\n@"),
+    ("retry", "[step.z]\nrun = 'true'\neffect = 'none'\n[step.z.retry]\n@"),
+    ("rollback_policy", "[step.z]\nneeds = ['a', 'b']\nrun = 'true'\neffect = 'none'\n[step.z.on_failure]\n@"),
+    (
+        "then_retry",
+        "[step.z]\nneeds = ['a']\nrun = 'true'\neffect = 'none'\n[step.z.on_failure]\nrollback_to = 'a'\n[step.z.on_failure.then]\n@",
+    ),
+    ("phase", "[phase.two]\n@"),
+    ("window", "[phase.one.window]\n@"),
+    ("interrupts", "[phase.one.interrupts]\n@"),
+    ("step", "[step.z]\nneeds = ['b']\n@"),
+    ("undo", "[step.z]\nrun = 'true'\nsuccess = ['probe.p < 1']\n[step.z.undo]\n@"),
+    ("http", "[step.z]\neffect = 'none'\n[step.z.http]\n@"),
+    ("sql", "[step.z]\neffect = 'none'\n[step.z.sql]\n@"),
+    ("wait", "[step.z.wait]\n@"),
+    ("gate", "[step.z.gate]\n@"),
+    ("manual", "[step.z]\neffect = 'none'\n[step.z.manual]\n@"),
+    ("output", "[step.z]\nrun = 'true'\neffect = 'none'\n[step.z.outputs.o]\n@"),
+    ("probe", "[probe.q]\n@"),
+    ("http_probe", "[probe.q.http]\n@"),
+    ("sql_probe", "[probe.q.sql]\n@"),
+    ("guard", "[guard.g]\n@"),
+];
+
+/// What must stand beside a key so that it means something: of the table, or of one key of it.
+const BESIDE: &[(&str, &str)] = &[
+    ("step.undo_found", "undo = { run = 'true' }\nrun = 'true'"),
+    ("step.held_for", "undo = { run = 'true' }\nrun = 'true'"),
+    ("step.undo", "run = 'true'"),
+    ("step.undone_by", "run = 'true'"),
+    ("step.effect", "run = 'true'"),
+    ("step.why", "run = 'true'\neffect = 'kept'"),
+    ("step.ungated", "run = 'true'\neffect = 'irreversible'"),
+    ("step.run", "effect = 'none'"),
+    ("step.http", "effect = 'none'"),
+    ("step.sql", "effect = 'none'"),
+    ("step.manual", "effect = 'none'"),
+    ("step.gate", ""),
+    ("step.wait", ""),
+    ("step.on_failure", "run = 'true'\neffect = 'none'"),
+    ("step", "run = 'true'\neffect = 'none'"),
+    ("undo.run", ""),
+    ("undo.http", ""),
+    ("undo.sql", ""),
+    ("undo.wait", ""),
+    ("undo.manual", ""),
+    ("undo", "run = 'true'"),
+    ("gate.on_no_go", ""),
+    ("gate", "on_no_go = 'stop'"),
+    ("sql.query", ""),
+    ("sql.execute", ""),
+    ("sql", "query = 'select 1'"),
+    ("probe.run", ""),
+    ("probe.http", ""),
+    ("probe.sql", ""),
+    ("probe", "run = 'true'"),
+    ("criterion.failures", "samples = 5"),
+    ("rollback_policy.else", "then = { retry = 1 }"),
+    ("guard.failures", "of = 9"),
+];
+
+/// Two values of a key, where those of its shape will not do; one, where it may also be left out.
+const VALUES: &[(&str, &[&str])] = &[
+    ("runbook.phases", &["['one', 'two']", "['two', 'one']"]),
+    ("runbook.name", &["'n1'", "'n2'"]),
+    ("file.format", &["1"]),
+    ("file.runbook", &["{ name = 'n', timeout = '1h', phases = ['one', 'two'] }"]),
+    ("file.defaults", &["{ timeout = '2m' }", "{ timeout = '3m' }"]),
+    ("file.vars", &["{ x = 1 }"]),
+    ("file.preflight", &["[{ that = 'probe.p < 1' }]"]),
+    ("file.probe", &["{ p = { run = ['true'] }, q = { run = ['true'] } }", "{ p = { run = ['true'] } }"]),
+    ("file.guard", &["{ g = { require = 'probe.p < 1' } }"]),
+    ("file.phase", &["{ one = { timeout = '5m' } }"]),
+    (
+        "file.step",
+        &[
+            "{ a = { phase = 'one', wait = '1s' }, b = { phase = 'two', wait = '1s' } }",
+            "{ a = { phase = 'one', wait = '2s' }, b = { phase = 'two', wait = '1s' } }",
+        ],
+    ),
+    ("criterion.failures", &["1", "2"]),
+    ("criterion.that", &["'probe.p < 1'", "'probe.p < 2'"]),
+    ("rollback_policy.rollback_to", &["'a'", "'one'"]),
+    ("rollback_policy.then", &["'pause'"]),
+    ("rollback_policy.else", &["'pause'"]),
+    ("phase.sequence", &["['a', 'c']", "['c', 'a']"]),
+    ("phase.needs", &["[]"]),
+    ("phase.interrupts", &["{ what = 'writes', from = 'b', to = 'd' }"]),
+    ("phase.window", &["{ open = ['daily 01:00-02:00'], zone = 'UTC' }"]),
+    ("interrupts.from", &["'a'", "'c'"]),
+    ("interrupts.to", &["'a'", "'c'"]),
+    ("step.phase", &["'one'", "'two'"]),
+    ("step.needs", &["['a', 'b']", "['b']"]),
+    ("step.undone_by", &["'d'", "'e'"]),
+    ("step.effect", &["'irreversible'", "'none'"]),
+    ("step.undo", &["{ run = 'true' }", "{ run = 'false' }"]),
+    ("step.held_for", &["'run'"]),
+    ("step.on_doubt", &["'pause'"]),
+    ("step.expect", &["'exit == 0'"]),
+    ("step.on_failure", &["'pause'"]),
+    ("step.wait", &["'1s'", "'2s'"]),
+    ("step.outputs", &["{ o = 'stdout' }"]),
+    ("undo.wait", &["'1s'", "'2s'"]),
+    ("undo.expect", &["'exit == 0'"]),
+    ("undo.after", &["['d']"]),
+    ("http.url", &["'http://h/1'", "'http://h/2'"]),
+    ("http.status", &["[200, 204]"]),
+    ("http.expect", &["'status == 200'"]),
+    ("sql.url", &["'sqlite:a'", "'sqlite:b'"]),
+    ("sql.expect", &["'rows == 1'"]),
+    ("sql.query", &["'select 1'", "'select 2'"]),
+    ("sql.execute", &["'a'", "'b'"]),
+    ("gate.show", &["['p']"]),
+    ("gate.on_no_go", &["'pause'", "'stop'"]),
+    ("step.gate", &["{ question = 'x1', on_no_go = 'stop' }", "{ question = 'x2', on_no_go = 'stop' }"]),
+    ("output.as", &["'lines'"]),
+    ("probe.as", &["'text'"]),
+    ("probe.bool", &["'exit'"]),
+    ("http_probe.url", &["'http://h/1'", "'http://h/2'"]),
+    ("sql_probe.url", &["'sqlite:a'", "'sqlite:b'"]),
+    ("guard.phases", &["['one']"]),
+    ("guard.steps", &["['a']"]),
+    ("guard.failures", &["5"]),
+    ("guard.require", &["'probe.p < 1'", "'probe.p < 2'"]),
+    ("guard.on_breach", &["'warn'"]),
+    ("var.default", &["1"]),
+    ("var.choices", &["['x']"]),
+];
+
+/// Everything a plan with two phases needs, except the table under test.
+fn document(table: &str, base: &str) -> String {
+    let parts = [
+        ("format", "format = 1\n"),
+        ("runbook", "[runbook]\nname = 'n'\ntimeout = '1h'\nphases = ['one', 'two']\n"),
+        ("defaults", "[defaults]\ntimeout = '1m'\n"),
+        ("guard", "[guard.w]\nrequire = 'probe.p < 1'\n"),
+        ("probe", "[probe.p]\nrun = ['true']\n"),
+        (
+            "step",
+            "[step.a]\nphase = 'one'\nwait = '1s'\n[step.c]\nphase = 'one'\nneeds = ['a']\nwait = '1s'\n[step.b]\nphase = 'two'\nwait = '1s'\n[step.d]\nphase = 'two'\nneeds = ['b']\nrun = 'true'\nundo = { run = 'true' }\n[step.e]\nphase = 'two'\nneeds = ['b']\nrun = 'true'\nundo = { run = 'true' }\n",
+        ),
+    ];
+    let mut text = String::new();
+    let own = |part: &str| table == part || (table == "file" && part == base);
+    for (part, lines) in parts {
+        // The guard is there for `no_data` of the defaults.
+        if part == "guard" && table != "defaults" {
+            continue;
+        }
+        if !own(part) || part == "step" && table == "step" {
+            text.push_str(lines);
+        }
+    }
+    text
+}
+
+fn sample(shape: &'static Shape) -> Vec<String> {
+    let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    match shape {
+        Shape::Text(form) => owned(match form {
+            Form::Free | Form::Template => &["'x1'", "'x2'"],
+            Form::Expression => &["'probe.p < 1'", "'probe.p < 2'"],
+            Form::Name | Form::Reference => &["'a'", "'c'"],
+            Form::Duration | Form::Bound => &["'7s'", "'8s'"],
+            Form::Size => &["'1KiB'", "'2KiB'"],
+            Form::Hours => &["'daily 01:00-02:00'", "'Sat 01:00-02:00'"],
+            Form::Zone => &["'UTC'", "'Europe/Berlin'"],
+            Form::Pointer => &["'/a'", "'/b'"],
+            Form::Regex => &["'a'", "'b'"],
+            Form::EnvName => &["'A'", "'B'"],
+        }),
+        Shape::Bool | Shape::True => owned(&["true"]),
+        Shape::Whole(low, _) => vec![(low + 4).to_string(), (low + 5).to_string()],
+        Shape::Number(low, _) => vec![(low + 0.5).to_string()],
+        Shape::Choice(words) => words.iter().map(|word| format!("'{word}'")).rev().collect(),
+        Shape::List(of, _) => sample(of).iter().map(|value| format!("[{value}]")).collect(),
+        Shape::Map(_, of) => sample(of).iter().map(|value| format!("{{ X = {value} }}")).collect(),
+        Shape::Table(table) => table_samples(table),
+        Shape::Either(shapes) => sample(&shapes[0]),
+        Shape::Plain | Shape::Any => owned(&["5", "6"]),
+    }
+}
+
+/// Two tables with their required keys, the second with other values.
+fn table_samples(table: &'static Table) -> Vec<String> {
+    let with = |n: usize| {
+        let mut keys: Vec<&Key> = table.keys.iter().filter(|key| key.required).collect();
+        for group in table.one_of.iter().filter(|group| group.needed.is_some()) {
+            keys.extend(table.key(group.keys[0]));
+        }
+        let pairs: Vec<String> = keys
+            .iter()
+            .map(|key| {
+                let values = values(table, key);
+                format!("{} = {}", key.name, values[n.min(values.len() - 1)])
+            })
+            .collect();
+        format!("{{ {} }}", pairs.join(", "))
+    };
+    vec![with(0), with(1)]
+}
+
+fn values(table: &'static Table, key: &'static Key) -> Vec<String> {
+    let name = format!("{}.{}", table.name, key.name);
+    match VALUES.iter().find(|(of, _)| *of == name) {
+        Some((_, values)) => values.iter().map(|value| (*value).to_owned()).collect(),
+        None => sample(&key.shape),
+    }
+}
+
+/// The keys that a table needs beside the one under test.
+fn company(table: &'static Table, key: &Key) -> String {
+    let name = format!("{}.{}", table.name, key.name);
+    let beside = BESIDE.iter().find(|(of, _)| *of == name).or_else(|| BESIDE.iter().find(|(of, _)| *of == table.name));
+    let mut lines = beside.map_or_else(String::new, |(_, lines)| format!("{lines}\n"));
+    // Those beside it may be given by the base already.
+    for other in table.keys.iter().filter(|other| other.required && other.name != key.name) {
+        let in_base = table.name == "file" || (table.name == "criterion");
+        if !in_base {
+            for text in [other.name, " = ", &values(table, other)[0], "\n"] {
+                lines.push_str(text);
+            }
+        }
+    }
+    if table.name == "runbook" && key.name != "phases" {
+        lines.push_str("phases = ['one', 'two']\n");
+    }
+    if table.name == "step" && key.name != "phase" {
+        lines.push_str("phase = 'two'\n");
+    }
+    if table.name == "defaults" && key.name != "timeout" {
+        lines.push_str("timeout = '1m'\n");
+    }
+    lines
+}
+
+/// The runbook of a table with those lines for one key.
+fn text_of(table: &'static Table, key: &'static Key, lines: &str) -> String {
+    let base = BASES.iter().find(|(name, _)| *name == table.name).map(|(_, base)| *base).expect("every table has one");
+    let mut base = base.to_owned();
+    if base.starts_with("[step.z]") && table.name != "step" && !base.contains("phase =") {
+        base = base
+            .replacen("[step.z]\n", "[step.z]\nphase = 'two'\nneeds = ['b']\n", 1)
+            .replace("needs = ['b']\nneeds = ['a', 'b']", "needs = ['a', 'b']")
+            .replace("needs = ['b']\nneeds = ['a']", "needs = ['a']");
+    } else if base.starts_with("[step.z.") {
+        base = format!("[step.z]\nphase = 'two'\nneeds = ['b']\n{base}");
+    }
+    if table.name == "step" && ["needs", "phase"].contains(&key.name) {
+        base = base.replace("needs = ['b']\n", if key.name == "phase" { "needs = []\n" } else { "" });
+    }
+    if table.name == "criterion" && key.name == "that" {
+        base = base.replace("that = 'probe.p < 1'\n", "");
+    }
+    if table.name == "phase" && key.name == "sequence" {
+        return format!(
+            "{}[phase.one]\n{lines}",
+            document("step", "").replace("phase = 'one'\n", "").replace("needs = ['a']\n", "")
+        );
+    }
+    let document = document(table.name, key.name);
+    if table.name == "file" {
+        return format!("{lines}{document}");
+    }
+    let own = company(table, key);
+    format!("{document}{}", base.replace('@', &format!("{own}{lines}")))
+}
+
+fn tables_in(table: &'static Table, found: &mut BTreeMap<&'static str, &'static Table>) {
+    if found.insert(table.name, table).is_some() {
+        return;
+    }
+    // What is not supported yet is not looked into.
+    table.keys.iter().filter(|key| !key.later).for_each(|key| tables_of_shape(&key.shape, found));
+}
+
+fn tables_of_shape(shape: &'static Shape, found: &mut BTreeMap<&'static str, &'static Table>) {
+    match shape {
+        Shape::Table(table) => tables_in(table, found),
+        Shape::List(of, _) | Shape::Map(_, of) => tables_of_shape(of, found),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| tables_of_shape(shape, found)),
+        Shape::Text(_)
+        | Shape::Bool
+        | Shape::True
+        | Shape::Whole(..)
+        | Shape::Number(..)
+        | Shape::Choice(_)
+        | Shape::Plain
+        | Shape::Any => {}
+    }
+}
+
+/// What is wrong with what a key does, if anything.
+fn fault(table: &'static Table, key: &'static Key) -> Option<String> {
+    let line = |value: &str| format!("{} = {value}\n", key.name);
+    let values = values(table, key);
+    let text = text_of(table, key, &line(&values[0]));
+    let reading = read(&text);
+    if key.later {
+        let refused = reading
+            .problems
+            .iter()
+            .any(|problem| matches!(problem, Problem::NotYet { at, .. } if text[at.offset()..].starts_with(key.name)));
+        return (!refused).then(|| format!("is not refused: {:?}\n{text}", reading.problems));
+    }
+    let errors: Vec<_> = reading.problems.iter().filter(|problem| shape_of_the_text(problem)).collect();
+    if !errors.is_empty() {
+        return Some(format!("is refused: {errors:?}\n{text}"));
+    }
+    let Some(plan) = reading.plan else { return Some(format!("has errors: {:?}\n{text}", reading.problems)) };
+    let without = match values.get(1) {
+        Some(other) => text_of(table, key, &line(other)),
+        None => text_of(table, key, ""),
+    };
+    let other = read(&without);
+    let Some(other_plan) = other.plan else {
+        // Where nothing works without it, it does something.
+        return (!key.required).then(|| format!("cannot be compared: {:?}\n{without}", other.problems));
+    };
+    (format!("{plan:?}") == format!("{other_plan:?}")).then(|| format!("does nothing\n{text}"))
+}
+
+fn shape_of_the_text(problem: &Problem) -> bool {
+    problem.is_error() && !matches!(problem, Problem::Proof(_))
+}
+
+#[test]
+fn every_key_of_the_format_changes_the_plan_or_is_refused_as_not_supported_yet() {
+    let mut all = BTreeMap::new();
+    tables_in(&tables::FILE, &mut all);
+    let mut faults = Vec::new();
+    let mut keys = 0;
+    for table in all.values() {
+        for key in table.keys {
+            keys += 1;
+            faults.extend(fault(table, key).map(|fault| format!("{}.{} {fault}", table.name, key.name)));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    assert!(keys > 150, "only {keys} keys were found");
+}

@@ -1,0 +1,39 @@
+//! Read: TOML text to a [`Plan`](crate::model::Plan), or every problem with it and its place.
+//!
+//! It knows texts and places and nothing of the world: no processes, no files, no clocks, no engine.
+
+mod about;
+mod action;
+mod bounds;
+mod expressions;
+mod finding;
+#[cfg(test)]
+mod keys_tests;
+mod names;
+mod nearest;
+mod node;
+mod order;
+mod phase;
+mod policy;
+mod probe;
+mod problem;
+mod prove;
+mod read;
+mod reader;
+mod relations;
+pub mod render;
+pub mod schema;
+mod shape;
+mod site;
+#[cfg(test)]
+mod sketch;
+mod spec;
+mod step;
+mod tables;
+pub mod template;
+
+pub use finding::Finding;
+pub use problem::Problem;
+pub use prove::prove;
+pub use read::{Reading, read};
+pub use site::{Places, Site};

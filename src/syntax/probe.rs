@@ -1,0 +1,137 @@
+//! Reads probes and guards.
+
+use std::collections::BTreeMap;
+
+use super::Site;
+use super::about::no_data;
+use super::node::{Fields, Node};
+use super::problem::Problem;
+use super::reader::Reader;
+use super::template::Place;
+use crate::model::{
+    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Run, RunCommand, Scope, Span, Sql,
+    Statements, Template,
+};
+
+/// What the answer of a probe is taken for.
+pub(super) fn kind(of: Fields<'_>) -> ProbeAs {
+    match (of.get("bool").map(Node::text), of.text("as")) {
+        (Some(Some(_)), _) => ProbeAs::ExitCode,
+        (Some(None), _) | (None, Some("bool")) => ProbeAs::Bool,
+        (None, Some("text")) => ProbeAs::Text,
+        (None, Some("json")) => ProbeAs::Json,
+        (None, _) => ProbeAs::Number,
+    }
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn read_probe(&mut self, name: &str, of: Fields<'t>) -> Probe {
+        if of.text("bool").is_some() && !of.has("run") {
+            self.out_of_place("bool", of.at_key("bool"), "\"exit\" goes with `run`; otherwise write `bool = true`");
+        }
+        Probe {
+            name: name.to_owned(),
+            source: self.source(of),
+            interval: of.span("interval").unwrap_or(Span::from_secs(1)),
+            timeout: of.span("timeout").unwrap_or(Span::from_secs(5)),
+            as_: kind(of),
+            unit: of.owned("unit"),
+            covers: of.span("covers").unwrap_or_default(),
+        }
+    }
+
+    fn source(&mut self, of: Fields<'t>) -> ProbeSource {
+        if let Some(http) = of.fields("http") {
+            let part = part(http);
+            let status = if part == HttpPart::Status { (100, 599) } else { (200, 299) };
+            let request = Http {
+                method: "GET".to_owned(),
+                url: self.http_url(http),
+                headers: self.templates(http, "headers", Place::Private),
+                body: Body::Empty,
+                status,
+                expect: None,
+                settle: None,
+            };
+            return ProbeSource::Http { request, part };
+        }
+        if let Some(sql) = of.fields("sql") {
+            return ProbeSource::Sql(Sql {
+                url: self.sql_url(sql),
+                password: self.template(sql, "password", Place::Private),
+                statements: Statements::Query(self.template(sql, "query", Place::Sql).unwrap_or_default()),
+                params: self.params(sql),
+                expect: None,
+                rows: None,
+            });
+        }
+        ProbeSource::Run(match of.get("run") {
+            Some(node) => self.run(of, node),
+            // It has its problem: no source, or one that is not supported yet.
+            None => Run {
+                command: RunCommand::Args(vec![Template("false".to_owned())]),
+                cwd: None,
+                env: BTreeMap::new(),
+                stdin: None,
+                exit: vec![0],
+                expect: None,
+            },
+        })
+    }
+
+    pub(super) fn guard(&mut self, id: GuardId, name: &str, of: Fields<'t>) -> Guard {
+        let scope = if of.has("phases") {
+            Scope::Phases(self.named(of, "phases", Self::phase))
+        } else if of.has("steps") {
+            Scope::Steps(self.named(of, "steps", Self::step))
+        } else {
+            Scope::Everywhere
+        };
+        let failures = of.whole("failures").unwrap_or(2);
+        let among = of.whole("of").unwrap_or(3.max(failures));
+        if failures > among {
+            let at = of.at_key(if of.has("failures") { "failures" } else { "of" });
+            self.problem(Problem::FailuresAbove { failures, of: among, key: "of", at });
+        }
+        let problems_before = self.problems.len();
+        let require = self.condition(of, "require");
+        if let Some(condition) = require
+            && self.problems.len() == problems_before
+            && self.expressions.conditions[condition.index()].probes.is_empty()
+        {
+            self.problem(Problem::GuardWithoutProbe { guard: name.to_owned(), at: of.at_key("require") });
+        }
+        Guard {
+            name: name.to_owned(),
+            scope,
+            every: of
+                .span("every")
+                .unwrap_or_else(|| require.map_or(Span::from_secs(1), |id| self.longest_interval(id))),
+            require: require.unwrap_or_else(|| self.expressions.stand_in()),
+            failures,
+            of: among,
+            no_data: no_data(of, self.defaults.no_data),
+            on_breach: self.on_breach(of, Site::Guard(id, "on_breach")),
+            remedy: of.owned("remedy"),
+        }
+    }
+
+    fn longest_interval(&self, condition: ConditionId) -> Span {
+        let probes = &self.expressions.conditions[condition.index()].probes;
+        probes.iter().map(|id| self.probes[id.index()].interval).max().unwrap_or(Span::from_secs(1))
+    }
+}
+
+fn part(of: Fields<'_>) -> HttpPart {
+    if let Some(pointer) = of.owned("json") {
+        return HttpPart::Json(pointer);
+    }
+    if let Some(regex) = of.owned("regex") {
+        return HttpPart::Regex(regex);
+    }
+    match (of.has("status"), of.has("latency")) {
+        (true, _) => HttpPart::Status,
+        (false, true) => HttpPart::Latency,
+        (false, false) => HttpPart::Body,
+    }
+}

@@ -1,0 +1,515 @@
+//! The ways in which a runbook can be wrong: one variant each, with a place and, where there is one, a remedy.
+//!
+//! Said once; help apart; nothing here knows about colour or files.
+
+use miette::{Diagnostic, Severity, SourceSpan};
+use thiserror::Error;
+
+use super::Finding;
+
+/// One way a runbook can be wrong. Collected, sorted by place, shown together.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
+#[expect(missing_docs, reason = "the fields are the words of the message beside them; `at` is always the place")]
+pub enum Problem {
+    // The text.
+    /// The text is no TOML.
+    #[error("this is not TOML: {reason}")]
+    #[diagnostic(code(not_toml))]
+    NotToml {
+        reason: String,
+        #[label("here")]
+        at: SourceSpan,
+    },
+    /// The first line of the contract is missing.
+    #[error("`format` is missing")]
+    #[diagnostic(code(format_missing), help("write `format = 1` as the first line"))]
+    FormatMissing {
+        #[label("the file does not say which format it is written in")]
+        at: SourceSpan,
+    },
+    /// Another version of the format.
+    #[error("format {found} is not known")]
+    #[diagnostic(code(format_unknown), help("this version reads `format = 1`"))]
+    FormatUnknown {
+        found: String,
+        #[label("must be 1")]
+        at: SourceSpan,
+    },
+
+    // Keys and values.
+    /// No key of the format.
+    #[error("{owner} has no key `{key}`")]
+    #[diagnostic(code(unknown_key))]
+    UnknownKey {
+        owner: String,
+        key: String,
+        #[label("not a key of the format")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// Of the format, and not built.
+    #[error("{what} is not supported yet")]
+    #[diagnostic(code(not_supported_yet))]
+    NotYet {
+        what: String,
+        #[label("part of format 1, but this version cannot carry it out")]
+        at: SourceSpan,
+    },
+    /// A value of another kind.
+    #[error("`{key}` must be {wanted}")]
+    #[diagnostic(code(wrong_type))]
+    WrongType {
+        key: String,
+        wanted: String,
+        found: &'static str,
+        #[label("this is {found}")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// A number outside its range.
+    #[error("`{key}` must be {range}")]
+    #[diagnostic(code(out_of_range))]
+    OutOfRange {
+        key: String,
+        range: String,
+        #[label("out of range")]
+        at: SourceSpan,
+    },
+    /// A list with too few or too many entries.
+    #[error("`{key}` must have {wanted}")]
+    #[diagnostic(code(wrong_length))]
+    WrongLength {
+        key: String,
+        wanted: &'static str,
+        #[label("this has {found}")]
+        at: SourceSpan,
+        found: usize,
+    },
+    /// A word that is none of the words.
+    #[error("`{key}` must be {choices}")]
+    #[diagnostic(code(unknown_word))]
+    UnknownWord {
+        key: String,
+        choices: String,
+        #[label("not one of them")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// A name that cannot stand in an expression.
+    #[error("`{name}` is not a name")]
+    #[diagnostic(code(bad_name), help("a name is lower-case letters, digits and `_`, and begins with a letter"))]
+    BadName {
+        name: String,
+        #[label("cannot stand in an expression as it is")]
+        at: SourceSpan,
+    },
+    /// No length of time.
+    #[error("`{text}` is not a duration")]
+    #[diagnostic(code(bad_duration), help("write 250ms, 30s, 5m, 1h30m or 7d; the larger unit first, whole numbers"))]
+    BadDuration {
+        text: String,
+        #[label("for `{key}`")]
+        at: SourceSpan,
+        key: String,
+    },
+    /// No size.
+    #[error("`{text}` is not a size")]
+    #[diagnostic(code(bad_size), help("write 512KiB, 64MiB or 1GiB"))]
+    BadSize {
+        text: String,
+        #[label("for `{key}`")]
+        at: SourceSpan,
+        key: String,
+    },
+    /// No opening hours.
+    #[error("`{text}` is not a window")]
+    #[diagnostic(code(bad_window), help("write \"Sat 01:00-05:00\", \"Mon-Fri 22:00-02:00\" or \"daily 01:00-03:00\""))]
+    BadWindow {
+        text: String,
+        #[label("{reason}")]
+        at: SourceSpan,
+        reason: &'static str,
+    },
+    /// No time zone.
+    #[error("there is no time zone `{zone}`")]
+    #[diagnostic(code(unknown_zone), help("write an IANA name such as \"Europe/Berlin\" or \"UTC\""))]
+    UnknownZone {
+        zone: String,
+        #[label("not in the IANA database")]
+        at: SourceSpan,
+    },
+    /// No JSON pointer.
+    #[error("`{text}` is not a JSON pointer")]
+    #[diagnostic(code(bad_pointer), help("a pointer is \"\" for everything, or begins with `/`: \"/items/0/id\""))]
+    BadPointer {
+        text: String,
+        #[label("must begin with `/`")]
+        at: SourceSpan,
+    },
+    /// No regular expression.
+    #[error("this is not a regular expression: {reason}")]
+    #[diagnostic(code(bad_regex))]
+    BadRegex {
+        reason: String,
+        #[label("here")]
+        at: SourceSpan,
+    },
+    /// No name of an environment variable.
+    #[error("`{name}` cannot be the name of an environment variable")]
+    #[diagnostic(code(bad_env_name), help("letters, digits and `_`, not beginning with a digit; `RUNBOOK_` is ours"))]
+    BadEnvName {
+        name: String,
+        #[label("here")]
+        at: SourceSpan,
+    },
+    /// A key that must be there.
+    #[error("{owner} lacks `{key}`")]
+    #[diagnostic(code(missing_key))]
+    MissingKey {
+        owner: String,
+        key: &'static str,
+        #[label("`{key}` belongs here")]
+        at: SourceSpan,
+        #[help]
+        help: String,
+    },
+    /// A key without the one that it goes with.
+    #[error("`{key}` means nothing here")]
+    #[diagnostic(code(key_out_of_place))]
+    KeyOutOfPlace {
+        key: String,
+        #[label("would do nothing")]
+        at: SourceSpan,
+        #[help]
+        help: String,
+    },
+    /// Two keys of which one may be there.
+    #[error("{owner} has two: `{first}` and `{second}`")]
+    #[diagnostic(code(two_at_once), help("keep one of them"))]
+    TwoAtOnce {
+        owner: String,
+        first: &'static str,
+        second: &'static str,
+        #[label("the second {what}")]
+        at: SourceSpan,
+        what: &'static str,
+        #[label("the first")]
+        also: SourceSpan,
+    },
+    /// None of some keys of which one must be there.
+    #[error("{owner} has no {what}")]
+    #[diagnostic(code(none_given))]
+    NoneGiven {
+        owner: String,
+        what: &'static str,
+        #[label("no {what}")]
+        at: SourceSpan,
+        #[help]
+        help: &'static str,
+    },
+
+    // Expressions, templates, places to connect to.
+    /// An expression that does not compile.
+    #[error("{reason}")]
+    #[diagnostic(code(bad_expression))]
+    BadExpression {
+        reason: String,
+        #[label("here")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// A template that cannot be rendered, or not in this place.
+    #[error("{reason}")]
+    #[diagnostic(code(bad_template))]
+    BadTemplate {
+        reason: String,
+        #[label("here")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// A URL for no client that there is.
+    #[error("`{url}` is no URL for `{key}`")]
+    #[diagnostic(code(unknown_scheme))]
+    UnknownScheme {
+        key: &'static str,
+        url: String,
+        #[label("here")]
+        at: SourceSpan,
+        #[help]
+        help: &'static str,
+    },
+    /// A password where it can be seen.
+    #[error("a URL must not hold a password")]
+    #[diagnostic(
+        code(password_in_url),
+        help("declare a variable with `secret = true` and write password = \"{{{{vars.it}}}}\"")
+    )]
+    PasswordInUrl {
+        #[label("it would be seen in logs and in messages")]
+        at: SourceSpan,
+    },
+
+    // Names.
+    /// A name that nothing has.
+    #[error("there is no {kind} `{name}`")]
+    #[diagnostic(code(unknown_name))]
+    UnknownName {
+        kind: &'static str,
+        name: String,
+        #[label("no {kind} has this name")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+    /// The same twice in one list.
+    #[error("`{name}` stands twice in `{key}`")]
+    #[diagnostic(code(named_twice))]
+    NamedTwice {
+        name: String,
+        key: &'static str,
+        #[label("the second time")]
+        at: SourceSpan,
+    },
+    /// A name that two things have.
+    #[error("`{name}` is both a step and a phase")]
+    #[diagnostic(code(name_taken), help("rename one, so that `rollback_to` can mean only one place"))]
+    NameTaken {
+        name: String,
+        #[label("the step")]
+        at: SourceSpan,
+        #[label("the phase")]
+        also: SourceSpan,
+    },
+    /// Needs in a circle.
+    #[error("these need each other: {path}")]
+    #[diagnostic(code(cycle), help("take one of these `needs` (or the order of a sequence) away"))]
+    Cycle {
+        path: String,
+        #[label("can never start")]
+        at: SourceSpan,
+    },
+    /// Undos in a circle.
+    #[error("these undos wait for each other: {path}")]
+    #[diagnostic(code(undo_cycle), help("take one `after` away"))]
+    UndoCycle {
+        path: String,
+        #[label("can never be undone")]
+        at: SourceSpan,
+    },
+
+    // Phases.
+    /// A file without steps.
+    #[error("this runbook has no steps")]
+    #[diagnostic(code(no_steps), help("add a [step.name] with an action"))]
+    NoSteps {
+        #[label("nothing to do")]
+        at: SourceSpan,
+    },
+    /// A phase that the order does not have.
+    #[error("phase `{phase}` is not in `phases`")]
+    #[diagnostic(
+        code(unlisted_phase),
+        help("the order of phases is said once: phases = [..., \"{phase}\"] in [runbook]")
+    )]
+    UnlistedPhase {
+        phase: String,
+        #[label("has no place in the order")]
+        at: SourceSpan,
+    },
+    /// A phase that no step names.
+    #[error("phase `{phase}` has no steps")]
+    #[diagnostic(code(empty_phase), help("give it a `sequence`, or steps that say phase = \"{phase}\""))]
+    EmptyPhase {
+        phase: String,
+        #[label("nothing to do")]
+        at: SourceSpan,
+    },
+    /// A step that two places of sequences hold.
+    #[error("step `{step}` stands in sequences twice")]
+    #[diagnostic(code(sequenced_twice), help("a step is carried out once; write a second step for a second time"))]
+    SequencedTwice {
+        step: String,
+        #[label("the second time")]
+        at: SourceSpan,
+        #[label("the first time")]
+        also: SourceSpan,
+    },
+    /// A step that says another phase than its sequence.
+    #[error("step `{step}` says phase `{says}` and stands in the sequence of `{phase}`")]
+    #[diagnostic(code(other_phase), help("a step in a sequence need not say its phase"))]
+    OtherPhase {
+        step: String,
+        says: String,
+        phase: String,
+        #[label("says otherwise")]
+        at: SourceSpan,
+    },
+    /// A step that no phase has.
+    #[error("step `{step}` is in no phase")]
+    #[diagnostic(code(no_phase), help("put it into a `sequence`, or give it its `phase` and `needs`"))]
+    NoPhase {
+        step: String,
+        #[label("would never run")]
+        at: SourceSpan,
+    },
+    /// A step of which it is not said when it runs.
+    #[error("step `{step}` does not say what it needs")]
+    #[diagnostic(
+        code(no_needs),
+        help(
+            "put it into the `sequence` of phase `{phase}`, or give it `needs` (`needs = []` to start with the phase)"
+        )
+    )]
+    NoNeeds {
+        step: String,
+        phase: String,
+        #[label("only the first step of a phase without a sequence may leave `needs` out")]
+        at: SourceSpan,
+    },
+    /// What is interrupted does not lie within the phase.
+    #[error("`interrupts` must lead from a step of phase `{phase}` to the same or a later one")]
+    #[diagnostic(code(interrupts_backwards))]
+    InterruptsBackwards {
+        phase: String,
+        #[label("{reason}")]
+        at: SourceSpan,
+        reason: &'static str,
+    },
+
+    // Bounds and ways home.
+    /// Work without a bound.
+    #[error("{what} has no `timeout`")]
+    #[diagnostic(code(unbounded), help("give it a `timeout`, or set one for all in [defaults]"))]
+    Unbounded {
+        what: String,
+        #[label("could run for ever")]
+        at: SourceSpan,
+    },
+    /// Its effect is to stay, and nobody says why.
+    #[error("step `{step}` keeps its effect and does not say why")]
+    #[diagnostic(code(kept_without_why), help("add why = \"...\": it is shown where a rollback leaves it behind"))]
+    KeptWithoutWhy {
+        step: String,
+        #[label("needs `why`")]
+        at: SourceSpan,
+    },
+    /// The step that is to undo another has no undo.
+    #[error("step `{step}` is to be undone by `{other}`, which has no undo")]
+    #[diagnostic(code(undone_by_nothing), help("name a step that has an `undo` of its own"))]
+    UndoneByNothing {
+        step: String,
+        other: String,
+        #[label("nothing would take it back")]
+        at: SourceSpan,
+    },
+    /// An order of undos of which one does not exist.
+    #[error("the undo of `{step}` is to wait for that of `{other}`, which has none")]
+    #[diagnostic(code(after_nothing), help("name another step that has an `undo`"))]
+    AfterNothing {
+        step: String,
+        other: String,
+        #[label("nothing to wait for")]
+        at: SourceSpan,
+    },
+    /// A bracket around a phase that there is not.
+    #[error("step `{step}` is held for a phase, and this runbook has none")]
+    #[diagnostic(code(held_without_phase), help("write held_for = \"run\""))]
+    HeldWithoutPhase {
+        step: String,
+        #[label("no phase ends")]
+        at: SourceSpan,
+    },
+
+    // Policies.
+    /// A rollback to a place that need not have been reached.
+    #[error("{what} cannot go back to `{target}`: it does not lie before {before}")]
+    #[diagnostic(
+        code(target_not_before),
+        help("name a step or phase that must be over by then, or \"rollback\" for the start")
+    )]
+    TargetNotBefore {
+        what: String,
+        target: String,
+        before: String,
+        #[label("need not have been reached")]
+        at: SourceSpan,
+    },
+    /// Further passes of further passes.
+    #[error("an `else` cannot retry again")]
+    #[diagnostic(
+        code(else_retries),
+        help("say \"stop\", \"pause\", \"continue\", \"rollback\" or where to go back to")
+    )]
+    ElseRetries {
+        #[label("comes after the last pass")]
+        at: SourceSpan,
+    },
+    /// What a gate is to do with a no.
+    #[error("gate `{gate}` does not say what no means")]
+    #[diagnostic(
+        code(no_go_unsaid),
+        help("add on_no_go = \"stop\", \"pause\", \"rollback\" or {{ rollback_to = \"...\" }}")
+    )]
+    NoGoUnsaid {
+        gate: String,
+        step: String,
+        #[label("step `{step}` may have had its effect by then")]
+        at: SourceSpan,
+    },
+
+    // Measuring.
+    /// More may fail than there are.
+    #[error("`failures` = {failures} can never be reached among {of}")]
+    #[diagnostic(code(failures_above), help("`failures` must be at most `{key}`"))]
+    FailuresAbove {
+        failures: u32,
+        of: u32,
+        key: &'static str,
+        #[label("more than {of}")]
+        at: SourceSpan,
+    },
+    /// A guard that measures nothing.
+    #[error("guard `{guard}` reads no probe")]
+    #[diagnostic(code(guard_without_probe), help("a guard is judged when a sample arrives: read `probe.<name>`"))]
+    GuardWithoutProbe {
+        guard: String,
+        #[label("would never be judged")]
+        at: SourceSpan,
+    },
+    /// Keys that were probably meant for the step above.
+    #[error("the undo of `{step}` has a `{key}`, and its step has none")]
+    #[diagnostic(
+        code(key_of_undo),
+        severity(warning),
+        help("keys below [step.{step}.undo] belong to the undo: move it above that line if the step was meant")
+    )]
+    KeyOfUndo {
+        step: String,
+        key: &'static str,
+        #[label("belongs to the undo")]
+        at: SourceSpan,
+    },
+
+    /// What a proof over the whole plan found.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Proof(#[from] Finding),
+}
+
+impl Problem {
+    /// Where it is: its first label.
+    pub fn at(&self) -> SourceSpan {
+        let first = self.labels().and_then(|mut labels| labels.next());
+        first.map_or_else(|| (0, 0).into(), |label| *label.inner())
+    }
+
+    /// Whether there is no plan because of it. What is not an error is a warning.
+    pub fn is_error(&self) -> bool {
+        self.severity().is_none_or(|severity| severity == Severity::Error)
+    }
+}

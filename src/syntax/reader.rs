@@ -1,0 +1,216 @@
+//! What all parts of a runbook are read with: names, expressions, criteria, templates, and the list of problems.
+//!
+//! Every value has been held against the description before (`shape`), so a value that cannot be read here has its
+//! problem already, and something harmless stands in for it.
+
+use miette::SourceSpan;
+
+use super::Site;
+use super::expressions::{Expressions, within};
+use super::names::Names;
+use super::nearest::did_you_mean;
+use super::node::{Fields, Node};
+use super::problem::Problem;
+use super::site::Spot;
+use super::template::{self, Place, TemplateNames};
+use crate::measure::Locals;
+use crate::model::{
+    ConditionId, Count, Criterion, NoData, PhaseId, Probe, ProbeId, Retry, Span, StepId, Target, Template,
+};
+
+/// How long a criterion without `within` has, beside what it must measure.
+const PATIENCE: Span = Span::from_secs(10);
+
+/// What is at hand while a runbook is read.
+pub(super) struct Reader<'t> {
+    pub(super) source: &'t str,
+    pub(super) names: Names<'t>,
+    pub(super) expressions: Expressions<'t>,
+    pub(super) template_names: TemplateNames<'t>,
+    pub(super) defaults: Defaults,
+    /// The probes, which are read before what uses them.
+    pub(super) probes: Vec<Probe>,
+    /// What can be judged only when the whole plan is there.
+    pub(super) claims: Vec<Claim<'t>>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// `[defaults]`, and the shell of `[runbook]`.
+pub(super) struct Defaults {
+    pub(super) timeout: Option<Span>,
+    pub(super) kill_after: Span,
+    pub(super) retry: Option<Retry>,
+    pub(super) no_data: NoData,
+    pub(super) shell: Vec<String>,
+}
+
+/// A rollback names a target, which must lie before whatever may ask for it.
+pub(super) struct Claim<'t> {
+    pub(super) target: Target,
+    /// As the file names it.
+    pub(super) name: &'t str,
+    /// Who may ask for it: a step, a phase or a guard.
+    pub(super) who: Site,
+    pub(super) at: Spot,
+}
+
+/// By when a criterion must have come true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// The first fresh sample decides, unless it says otherwise.
+    None,
+    /// A bound of its own, unless it says otherwise.
+    Some,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// The expression behind a key.
+    pub(super) fn condition(&mut self, of: Fields<'t>, key: &str) -> Option<ConditionId> {
+        self.expression(of.get(key)?, Locals::None)
+    }
+
+    pub(super) fn expression(&mut self, node: Node<'t>, locals: Locals) -> Option<ConditionId> {
+        self.expressions.intern(node, locals, self.source, &self.names.probes, &mut self.problems)
+    }
+
+    /// The criteria behind a key.
+    pub(super) fn criteria(&mut self, of: Fields<'t>, key: &str, patience: Patience) -> Vec<Criterion> {
+        let entries: Vec<_> = of.list(key).collect();
+        entries.into_iter().filter_map(|entry| self.criterion(entry, patience)).collect()
+    }
+
+    /// A criterion: a text, or a table.
+    pub(super) fn criterion(&mut self, node: Node<'t>, patience: Patience) -> Option<Criterion> {
+        let Some(fields) = node.fields() else {
+            let condition = self.expression(node, Locals::None)?;
+            let within = self.within(condition, None, None, None, patience);
+            return Some(Criterion { condition, say: None, hold_for: None, within, count: None });
+        };
+        let condition = self.expression(fields.get("that")?, Locals::None)?;
+        let hold_for = fields.span("for");
+        let count = fields
+            .whole("samples")
+            .map(|samples| Count { samples, failures: fields.whole("failures").unwrap_or_default() });
+        if let Some(Count { samples, failures }) = count
+            && failures >= samples
+        {
+            let at = fields.at_key("failures");
+            // All of them may fail: nothing would be measured.
+            self.problem(Problem::FailuresAbove { failures, of: samples - 1, key: "samples", at });
+        }
+        let within = self.within(condition, hold_for, count, fields.span("within"), patience);
+        Some(Criterion { condition, say: fields.owned("say"), hold_for, within, count })
+    }
+
+    fn within(
+        &self,
+        condition: ConditionId,
+        hold_for: Option<Span>,
+        count: Option<Count>,
+        said: Option<Span>,
+        patience: Patience,
+    ) -> Option<Span> {
+        if said.is_some() || patience == Patience::None {
+            return said;
+        }
+        let probes = || self.expressions.conditions[condition.index()].probes.iter().map(|id| &self.probes[id.index()]);
+        let covers = probes().map(|probe| probe.covers).max().unwrap_or_default();
+        let interval = probes().map(|probe| probe.interval).max().unwrap_or_default();
+        let samples = count.map_or(Span::ZERO, |count| interval.times(count.samples.into()));
+        Some(PATIENCE.plus(hold_for.unwrap_or_default()).plus(covers).plus(samples))
+    }
+
+    /// The text behind a key, as a template that stands in that place.
+    pub(super) fn template(&mut self, of: Fields<'t>, key: &str, place: Place) -> Option<Template> {
+        of.get(key).and_then(|node| self.template_of(node, place))
+    }
+
+    pub(super) fn template_of(&mut self, node: Node<'t>, place: Place) -> Option<Template> {
+        let text = node.text()?;
+        if text.contains("{{") {
+            let mut seen = None;
+            for error in template::check(text, place, &self.template_names) {
+                // Of what is wrong with one template the first is enough.
+                if seen.replace(error.range.clone()) == Some(error.range.clone()) {
+                    continue;
+                }
+                let at = within(node, text, error.range, self.source);
+                self.problems.push(match error.message.strip_suffix(" is not supported yet") {
+                    Some(what) => Problem::NotYet { what: what.to_owned(), at },
+                    None => Problem::BadTemplate { reason: error.message, at, help: error.help },
+                });
+            }
+        }
+        Some(Template(text.to_owned()))
+    }
+
+    /// The step of a name.
+    pub(super) fn step(&mut self, node: Node<'t>) -> Option<StepId> {
+        let name = node.text()?;
+        let id = self.names.steps.get(name).copied();
+        if id.is_none() {
+            let problem = self.names.unknown_step(name, node.at());
+            self.problem(problem);
+        }
+        id
+    }
+
+    /// The phase of a name.
+    pub(super) fn phase(&mut self, node: Node<'t>) -> Option<PhaseId> {
+        let name = node.text()?;
+        let id = self.names.phases.get(name).copied();
+        if id.is_none() {
+            let help = did_you_mean(name, self.names.phase_tables.iter().map(|(name, ..)| *name));
+            self.problem(super::names::unknown("phase", name, help, node.at()));
+        }
+        id
+    }
+
+    /// The probe of a name.
+    pub(super) fn probe(&mut self, node: Node<'t>) -> Option<ProbeId> {
+        let name = node.text()?;
+        let id = self.names.probes.get(name).copied();
+        if id.is_none() {
+            let help = did_you_mean(name, self.names.probe_tables.iter().map(|(name, _)| *name));
+            self.problem(super::names::unknown("probe", name, help, node.at()));
+        }
+        id
+    }
+
+    /// The things that a list names, each once.
+    pub(super) fn named<Id: Copy + PartialEq>(
+        &mut self,
+        of: Fields<'t>,
+        key: &'static str,
+        one: impl Fn(&mut Self, Node<'t>) -> Option<Id>,
+    ) -> Vec<Id> {
+        let entries: Vec<_> = of.list(key).collect();
+        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        let mut ids = Vec::with_capacity(entries.len());
+        for node in entries {
+            if let Some(name) = node.text()
+                && !seen.insert(name)
+            {
+                self.problem(Problem::NamedTwice { name: name.to_owned(), key, at: node.at() });
+                continue;
+            }
+            ids.extend(one(self, node));
+        }
+        ids
+    }
+
+    /// A key that would do nothing.
+    pub(super) fn out_of_place(&mut self, key: &str, at: SourceSpan, help: impl Into<String>) {
+        self.problem(Problem::KeyOutOfPlace { key: key.to_owned(), at, help: help.into() });
+    }
+}
+
+/// The word behind a key, turned into what it stands for.
+pub(super) fn word<T: Copy>(of: Fields<'_>, key: &str, words: &[(&str, T)], otherwise: T) -> T {
+    let said = of.text(key);
+    words.iter().find(|(word, _)| Some(*word) == said).map_or(otherwise, |(_, meaning)| *meaning)
+}

@@ -1,0 +1,188 @@
+//! Shows problems: with carets for a terminal, as objects for programs.
+//!
+//! It knows how a problem looks and nothing of what it is. Whether there is a terminal, and how wide, is told to it.
+
+use std::fmt;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity,
+    SourceCode, SourceSpan, SpanContents,
+};
+use serde_json::json;
+
+use super::Problem;
+
+/// How problems look on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether colours are wanted: not with `NO_COLOR`, not where nobody looks.
+    pub colour: bool,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Look {
+    /// Where nobody looks, or without colours.
+    pub const PLAIN: Self = Self { colour: false, width: 100 };
+}
+
+/// All problems of a file, one after the other, each with its line and what to do.
+pub fn for_terminal(file: &str, text: &str, problems: &[Problem], look: Look) -> String {
+    let theme = if look.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(look.width.max(40)).with_links(false);
+    let source = Source { file, text, lines: Lines::of(text) };
+    let mut shown = String::new();
+    for problem in problems {
+        let placed = Placed { problem, source: &source };
+        if handler.render_report(&mut shown, &placed).is_err() {
+            // It cannot be drawn; it must be said all the same.
+            shown.push_str(&problem.to_string());
+        }
+        shown.push('\n');
+    }
+    shown
+}
+
+/// All problems of a file as objects `{code, severity, message, line, column, help}`; line and column count from 1,
+/// columns in characters.
+pub fn as_json(text: &str, problems: &[Problem]) -> Vec<serde_json::Value> {
+    let lines = Lines::of(text);
+    problems
+        .iter()
+        .map(|problem| {
+            let (line, column) = lines.line_and_column(text, problem.at().offset());
+            json!({
+                "code": problem.code().map(|code| code.to_string()),
+                "severity": if problem.is_error() { "error" } else { "warning" },
+                "message": problem.to_string(),
+                "line": line,
+                "column": column,
+                "help": problem.help().map(|help| help.to_string()),
+            })
+        })
+        .collect()
+}
+
+/// Where the lines of a text begin.
+struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let mut starts = vec![0];
+        starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1));
+        Self { starts }
+    }
+
+    /// The line, from 0, that holds a byte.
+    fn line(&self, at: usize) -> usize {
+        self.starts.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    fn line_and_column(&self, text: &str, at: usize) -> (usize, usize) {
+        let line = self.line(at);
+        let before = text.get(self.starts[line]..at).unwrap_or_default();
+        (line + 1, before.chars().count() + 1)
+    }
+}
+
+/// A text whose lines are found without reading it from the start for every problem.
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+    lines: Lines,
+}
+
+impl SourceCode for Source<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let end = span.offset().checked_add(span.len()).filter(|end| *end <= self.text.len());
+        let end = end.ok_or(MietteError::OutOfBounds)?;
+        let first = self.lines.line(span.offset()).saturating_sub(lines_before);
+        let last = self.lines.line(end.saturating_sub(1).max(span.offset())) + lines_after;
+        // Without lines before it is asked where the span itself begins.
+        let (start, column) = if lines_before == 0 {
+            (span.offset(), self.lines.line_and_column(self.text, span.offset()).1 - 1)
+        } else {
+            (self.lines.starts[first], 0)
+        };
+        let stop = self.lines.starts.get(last + 1).copied().unwrap_or(self.text.len());
+        let stop = stop.max(start);
+        let data = &self.text.as_bytes()[start..stop];
+        let span = (start, stop - start).into();
+        let count = last.min(self.lines.starts.len() - 1) + 1 - first;
+        Ok(Box::new(MietteSpanContents::new_named(self.file.to_owned(), data, span, first, column, count)))
+    }
+}
+
+/// A problem and the text that it is in.
+struct Placed<'a> {
+    problem: &'a Problem,
+    source: &'a Source<'a>,
+}
+
+impl fmt::Debug for Placed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl fmt::Display for Placed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.problem, f)
+    }
+}
+
+impl std::error::Error for Placed<'_> {}
+
+impl Diagnostic for Placed<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.code()
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.problem.severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.help()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.problem.labels()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_told_code_severity_message_line_column_and_help() {
+        let text = "format = 1\n# ü\nübel = 1\n";
+        let reading = crate::syntax::read(text);
+        let first = as_json(text, &reading.problems)
+            .into_iter()
+            .find(|problem| problem["code"] == "not_toml" || problem["line"] == 3)
+            .expect("the third line is wrong");
+        assert_eq!(first["severity"], "error");
+        assert_eq!((&first["line"], &first["column"]), (&json!(3), &json!(1)));
+    }
+
+    #[test]
+    fn colours_are_there_only_where_they_are_wanted() {
+        let text = "format = 2\n";
+        let problems = crate::syntax::read(text).problems;
+        assert!(!for_terminal("a.toml", text, &problems, Look::PLAIN).contains('\u{1b}'));
+        assert!(for_terminal("a.toml", text, &problems, Look { colour: true, width: 80 }).contains('\u{1b}'));
+    }
+}
