@@ -12,3 +12,5 @@ pub mod model;
 pub mod syntax;
 
 pub mod measure;
+
+pub mod engine;

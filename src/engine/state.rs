@@ -1,0 +1,320 @@
+//! What the machine remembers between events: states that cannot lie.
+
+use std::collections::BTreeSet;
+
+use super::{Cause, Origin, Question};
+use crate::model::{Attempt, Part, RunOutcome, StepId, StepOutcome, Target, Verdict};
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    /// Before `RunBegan`.
+    Unborn,
+    /// Preflight is being judged.
+    Preflight(Asks),
+    /// On the way forward, or paused there.
+    Forward,
+    /// A rollback was asked for, and one of its ways back has not been judged yet.
+    Weighing(Order, Before),
+    /// On the way back.
+    Rolling(Rolling),
+    /// Nothing new starts; what runs is awaited, then brackets are closed, then the run ends.
+    Ending(RunOutcome),
+    /// The run has ended.
+    Ended(RunOutcome),
+}
+
+/// Where a run stood when a rollback was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Before {
+    Forward,
+    Ending(RunOutcome),
+    Ended(RunOutcome),
+}
+
+/// A rollback as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Order {
+    pub(crate) target: Target,
+    pub(crate) then: ThenKind,
+    pub(crate) origin: Origin,
+    /// Through ways back that are shut.
+    pub(crate) force: bool,
+}
+
+/// What happens at the target, from the mildest to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ThenKind {
+    Retry,
+    Pause,
+    Stop,
+}
+
+/// A rollback under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rolling {
+    /// The order, with the strictest `then` of all that were given.
+    pub(crate) order: Order,
+    /// Every target that was ordered and that no other one lies upstream of.
+    pub(crate) targets: Vec<Target>,
+    /// By node: whether it is taken back.
+    pub(crate) scope: Vec<bool>,
+    /// By node: whether nothing of it is left.
+    pub(crate) cleared: Vec<bool>,
+    /// By node: how many nodes in scope must be cleared first.
+    pub(crate) waits: Vec<u32>,
+    /// Nodes in scope that are not cleared.
+    pub(crate) left: u32,
+    /// Steps whose undo may start.
+    pub(crate) ready: BTreeSet<StepId>,
+    /// Brackets that must be open again before any undo starts.
+    pub(crate) reopening: BTreeSet<StepId>,
+    /// Steps whose undo (or reopening) failed.
+    pub(crate) failed: BTreeSet<StepId>,
+    /// How far it is.
+    pub(crate) reach: Reach,
+}
+
+/// How far a rollback is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reach {
+    /// Undos run.
+    Undoing,
+    /// Nothing moves: an undo failed.
+    Stuck,
+    /// All is undone; the target is measured.
+    Measuring(Asks),
+    /// All is undone; the target could not be measured.
+    Unverified,
+    /// A further pass is waited for.
+    Resting,
+}
+
+/// Why nothing new starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Pause {
+    pub(crate) origin: Origin,
+    /// The irreversible step that forbids the rollback asked for (R12).
+    pub(crate) behind: Option<StepId>,
+    /// The step whose undo is shut (R8a).
+    pub(crate) shut: Option<StepId>,
+}
+
+impl Origin {
+    /// The step that a pause from here waits for; `None` where it waits for an operator to let the run go on.
+    pub(crate) fn failed_step(self) -> Option<StepId> {
+        match self {
+            Self::StepFailed(step)
+            | Self::StepInDoubt(step)
+            | Self::NoGo(step)
+            | Self::GateExpired(step)
+            | Self::BracketFailed(step) => Some(step),
+            Self::PhaseFailed(_)
+            | Self::GuardBreached(_)
+            | Self::GuardBlind(_)
+            | Self::RunTimeout
+            | Self::WindowClosed(_)
+            | Self::Until(_)
+            | Self::Operator => None,
+        }
+    }
+}
+
+/// One step of the run.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that hold in any combination")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StepState {
+    /// The last attempt number given out in this run.
+    pub(crate) last: Option<Attempt>,
+    /// Its action was started in this pass, or found and ours, and is not undone.
+    pub(crate) in_effect: bool,
+    /// It was done in this pass: its undo's `require` counts (R8a).
+    pub(crate) was_done: bool,
+    /// A bracket that was closed (R12a).
+    pub(crate) released: bool,
+    /// Left out by an operator before it began.
+    pub(crate) left_out: bool,
+    /// How it stands.
+    pub(crate) outcome: StepOutcome,
+    /// What it is doing.
+    pub(crate) job: Option<Job>,
+    /// The watch of its undo's `require`.
+    pub(crate) way_back: WayBack,
+}
+
+/// The watch of an undo's `require`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum WayBack {
+    /// Nothing to watch, or not yet.
+    Unwatched,
+    /// Watched; `None` until it was judged.
+    Watched(Option<Verdict>),
+}
+
+/// One work being carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Job {
+    pub(crate) part: Part,
+    pub(crate) goal: Goal,
+    /// Attempts that failed in this pass.
+    pub(crate) tries: u32,
+    pub(crate) state: JobState,
+}
+
+/// What a work is carried out for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Goal {
+    /// The way forward.
+    Forward,
+    /// The way back.
+    Undo,
+    /// A bracket is closed because its phase or the run ends.
+    Release,
+    /// A closed bracket is opened again for a rollback.
+    Reopen,
+}
+
+/// How far a work is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum JobState {
+    /// Conditions are being judged.
+    Asking { purpose: Purpose, asks: Asks },
+    /// The action may start as soon as the run lets it.
+    Parked,
+    /// An attempt runs.
+    Attempting {
+        number: Attempt,
+        /// No attempt of this step was in effect before.
+        first: bool,
+    },
+    /// A rollback awaits the end of an attempt.
+    Stopping { number: Attempt, first: bool },
+    /// A `wait` for a while.
+    Waiting,
+    /// A gate is open.
+    AtGate,
+    /// Until the next try.
+    Resting,
+}
+
+/// What conditions are judged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Purpose {
+    When,
+    DoneWhen,
+    Require,
+    /// `wait = { until }`.
+    WaitUntil,
+    /// After the action (or `found`).
+    Success {
+        found: bool,
+    },
+    /// `done_when` after an end that is not known.
+    Doubt(Doubt),
+}
+
+/// Why it is not known whether an attempt took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Doubt {
+    /// It was cut off.
+    CutOff,
+    /// Its action ended and this criterion failed.
+    Criterion(Cause),
+    /// A crash (R21).
+    Crash,
+}
+
+impl Job {
+    /// Whether its action, or an earlier one of the same undo, may have taken effect.
+    pub(crate) fn has_acted(&self) -> bool {
+        let now = match &self.state {
+            JobState::Attempting { .. } | JobState::Stopping { .. } | JobState::Resting => true,
+            JobState::Asking { purpose, .. } => matches!(purpose, Purpose::Success { .. } | Purpose::Doubt(_)),
+            JobState::Parked | JobState::Waiting | JobState::AtGate => false,
+        };
+        now || self.tries > 0 || matches!(self.part, Part::Undo(n) if n > 0)
+    }
+}
+
+/// How a work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobEnd {
+    Done,
+    Found,
+    Skipped,
+    Failed(Cause),
+}
+
+/// Questions that are open together: all must be satisfied, the first that fails decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Asks {
+    pub(crate) open: Vec<Ask>,
+}
+
+/// One open question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Ask {
+    pub(crate) question: Question,
+    pub(crate) state: AskState,
+}
+
+/// How far a question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum AskState {
+    /// No verdict yet that decides it.
+    Open,
+    /// It holds, and must do so for a while.
+    Holding { since: crate::model::FactId },
+    /// The while is over; one more sample from within it must say so.
+    Confirming,
+}
+
+/// What a set of questions has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// Undecided.
+    Open,
+    /// All satisfied.
+    Hold,
+    /// This one failed.
+    Fail(Question),
+    /// This one had no data.
+    NoData(Question),
+    /// This one did not come true in time.
+    Late(Question),
+}
+
+/// One phase of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PhaseState {
+    /// Waits for others.
+    Waiting,
+    /// Waits for its window before it starts.
+    AtWindow,
+    /// Its `require` is being judged.
+    Requiring(Asks),
+    /// Its steps run; `rechecking`: nothing new starts until its window was judged again.
+    Running { rechecking: bool },
+    /// Its criteria are being measured.
+    Measuring(Asks),
+    /// Its brackets are being closed.
+    Closing,
+    /// Over.
+    Done,
+    /// Failed; an operator decides. `before`: its steps have not begun.
+    Failed { before: bool },
+}
+
+/// One guard of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum GuardState {
+    Asleep,
+    Watched { held: bool },
+}
+
+/// The further passes of one policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Passes {
+    pub(crate) used: u32,
+    pub(crate) expired: bool,
+}
