@@ -14,3 +14,5 @@ pub mod syntax;
 pub mod measure;
 
 pub mod engine;
+
+pub mod journal;
