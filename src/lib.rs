@@ -16,3 +16,5 @@ pub mod measure;
 pub mod engine;
 
 pub mod journal;
+
+pub mod report;

@@ -1,0 +1,99 @@
+//! What the engine's orders add to the notices: what is asked, which guards are awake, which clocks stand still. A view
+//! without them is right, only less precise.
+
+use super::{Health, StepState, View, Way};
+use crate::engine::{Asked, Command, Deadline};
+use crate::model::{Part, Plan, StepId, Time};
+use crate::report::words;
+
+impl View {
+    /// Takes in one order of the engine.
+    pub fn order(&mut self, plan: &Plan, at: Time, command: &Command) {
+        match *command {
+            Command::Ask { question, .. } => self.ask(plan, question.asked, at),
+            Command::StopAttempt { attempt } => self.set_step(attempt.step, StepState::Stopping { since: at }),
+            Command::WatchGuard { guard } => self.guards[guard.index()].health = Health::Waking,
+            Command::UnwatchGuard { guard } => self.unwatch(guard.index()),
+            Command::Arm { deadline } | Command::Release { deadline } => self.start_clock(deadline, at),
+            Command::Disarm { deadline } | Command::Hold { deadline } => self.stop_clock(deadline, at),
+            Command::StartAttempt { .. }
+            | Command::Withdraw { .. }
+            | Command::WatchWayBack { .. }
+            | Command::UnwatchWayBack { .. }
+            | Command::OpenGate { .. }
+            | Command::CloseGate { .. }
+            | Command::CheckWindow { .. }
+            | Command::WatchWindow { .. }
+            | Command::ForgetWindow { .. }
+            | Command::Forget { .. } => {}
+        }
+    }
+
+    /// A breach stays on the screen when its guard is put to sleep: it is why things go as they go.
+    fn unwatch(&mut self, guard: usize) {
+        let health = &mut self.guards[guard].health;
+        if !matches!(health, Health::Breached | Health::Blind) {
+            *health = Health::Asleep;
+        }
+    }
+
+    fn ask(&mut self, plan: &Plan, asked: Asked, at: Time) {
+        let (step, part) = match asked {
+            Asked::When(step, part) | Asked::DoneWhen(step, part) | Asked::Require(step, part, _) => (step, part),
+            Asked::Preflight(_)
+            | Asked::PhaseRequire(..)
+            | Asked::PhaseSuccess(..)
+            | Asked::Success(..)
+            | Asked::WaitUntil(..)
+            | Asked::Restored(_) => return,
+        };
+        if self.may_check(step, part) {
+            let way = if part == Part::Forward { Way::There } else { Way::Back };
+            self.set_step(step, StepState::Checking { what: words::asked(plan, asked), since: at, way });
+        }
+    }
+
+    /// A `done_when` is also asked after an attempt whose end is not known; that keeps its own line.
+    fn may_check(&self, step: StepId, part: Part) -> bool {
+        match &self.step(step).state {
+            StepState::Pending | StepState::Checking { .. } => true,
+            StepState::Settled(_) | StepState::Stopping { .. } | StepState::InDoubt => part != Part::Forward,
+            StepState::Running { .. }
+            | StepState::Measuring { .. }
+            | StepState::Resting { .. }
+            | StepState::Asking { .. }
+            | StepState::UndoFailed
+            | StepState::Undone => false,
+        }
+    }
+
+    fn start_clock(&mut self, deadline: Deadline, at: Time) {
+        match deadline {
+            Deadline::Run => self.clock.start(at),
+            Deadline::Phase(phase) => self.phases[phase.index()].clock.start(at),
+            Deadline::Within(_)
+            | Deadline::HoldFor(_)
+            | Deadline::Retry { .. }
+            | Deadline::Wait(..)
+            | Deadline::GateExpiry(_)
+            | Deadline::RollbackAlarm
+            | Deadline::PassDelay(_)
+            | Deadline::PassWithin(_) => {}
+        }
+    }
+
+    fn stop_clock(&mut self, deadline: Deadline, at: Time) {
+        match deadline {
+            Deadline::Run => self.clock.stop(at),
+            Deadline::Phase(phase) => self.phases[phase.index()].clock.stop(at),
+            Deadline::Within(_)
+            | Deadline::HoldFor(_)
+            | Deadline::Retry { .. }
+            | Deadline::Wait(..)
+            | Deadline::GateExpiry(_)
+            | Deadline::RollbackAlarm
+            | Deadline::PassDelay(_)
+            | Deadline::PassWithin(_) => {}
+        }
+    }
+}
