@@ -17,4 +17,6 @@ pub mod engine;
 
 pub mod journal;
 
+pub mod drive;
+
 pub mod report;

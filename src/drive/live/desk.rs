@@ -1,0 +1,533 @@
+//! The operator's desk: where orders come from, and where people are asked (R16, R17, R18).
+//!
+//! Signals, the control socket and the run's own terminal all end in [`Order`]s; what follows from one is the engine's.
+
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::control::{Asked, Control, Want};
+use super::prompt::{Prompt, Reply, may_ask};
+use super::questions::{self, Move, Open, OpenGate, OpenWork, Scene, Topic, Typing};
+use super::scope::RunScope;
+use crate::drive::Fact;
+use crate::engine::{Act, Answer, Engine, Event, Notice, Origin, Standing};
+use crate::journal::{Via, Who};
+use crate::model::{Action, AttemptEnd, AttemptId, OnInterrupt, Plan, RunId, StepId, Target};
+use crate::report::{Reporter, Theme, Told, json_line};
+use crate::syntax::template::{self, Place};
+
+/// What comes from people.
+pub enum Order {
+    /// A fact for the engine.
+    Fact(Box<Fact>),
+    /// A request from elsewhere, which [`Desk::weigh`] understands.
+    Asked(Box<Asked>),
+    /// Something that the desk has dealt with itself.
+    Nothing,
+}
+
+/// Where people sit.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own: who is here, whose the screen is, what Ctrl-C did"
+)]
+pub struct Desk {
+    user: String,
+    run: String,
+    on_interrupt: OnInterrupt,
+    watched: bool,
+    left: bool,
+    interrupts: Interrupts,
+    control: Control,
+    open: Open,
+    /// Where a person can be asked, and how that looks; `None`: nobody is there.
+    terminal: Option<Theme>,
+    asking: Option<Asking>,
+    /// What was chosen, and wants something typed.
+    typing: Option<(Topic, Typing)>,
+    /// What was wrong with the last answer.
+    remark: Option<&'static str>,
+    /// The screen is ours.
+    suspended: bool,
+    /// Ctrl-C has paused the run.
+    paused: bool,
+    /// How the run stood last.
+    going_back: bool,
+    /// One who waits for what becomes of an order.
+    waiting: Option<Waiting>,
+}
+
+/// What a desk is made of.
+pub struct Sitting<'a> {
+    /// Who sits there.
+    pub user: String,
+    /// The run.
+    pub run: &'a RunId,
+    /// Its folder.
+    pub folder: &'a Path,
+    /// What a signal means where nobody can be asked.
+    pub on_interrupt: OnInterrupt,
+    /// Somebody looks at a screen that is brought up to date.
+    pub watched: bool,
+    /// Somebody can be asked there.
+    pub terminal: Option<Theme>,
+}
+
+struct Interrupts {
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+}
+
+/// A question on the screen.
+struct Asking {
+    topic: Topic,
+    typing: Option<Typing>,
+    choices: Vec<(String, Move)>,
+    prompt: Prompt,
+}
+
+struct Waiting {
+    reply: oneshot::Sender<Result<(), String>>,
+    /// At a gate: it must have been answered.
+    gate: Option<StepId>,
+    answered: bool,
+    refused: Option<String>,
+}
+
+impl Desk {
+    /// A desk that listens to signals and to the run's control socket.
+    pub fn new(sitting: Sitting<'_>) -> std::io::Result<Self> {
+        let interrupts = Interrupts {
+            int: signal(SignalKind::interrupt())?,
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+        };
+        Ok(Self {
+            user: sitting.user,
+            run: sitting.run.0.clone(),
+            on_interrupt: sitting.on_interrupt,
+            watched: sitting.watched,
+            left: false,
+            interrupts,
+            control: Control::open(sitting.folder, sitting.run)?,
+            open: Open::default(),
+            terminal: sitting.terminal,
+            asking: None,
+            typing: None,
+            remark: None,
+            suspended: false,
+            paused: false,
+            going_back: false,
+            waiting: None,
+        })
+    }
+
+    /// Who sits here.
+    pub fn user(&self) -> String {
+        self.user.clone()
+    }
+
+    /// Whether somebody looks at a screen.
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Whether this process was told to leave the run.
+    pub fn has_left(&self) -> bool {
+        self.left
+    }
+
+    /// Whether somebody can be asked here.
+    pub fn can_ask(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// The next order. Can be dropped at any await without losing one.
+    pub async fn next(&mut self) -> Order {
+        let late = self.open.work.values().map(|work| work.expires).min();
+        let reply = async {
+            match &mut self.asking {
+                Some(asking) => asking.prompt.reply().await,
+                None => std::future::pending().await,
+            }
+        };
+        let late = async {
+            match late {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            asked = self.control.next() => Order::Asked(Box::new(asked)),
+            reply = reply => self.take_reply(reply),
+            _ = self.interrupts.int.recv() => self.interrupt("INT"),
+            _ = self.interrupts.term.recv() => self.signalled("TERM"),
+            () = late => self.expire_work(),
+            // Losing the terminal does not stop a run; there is nobody to ask any more.
+            _ = self.interrupts.hup.recv() => {
+                self.terminal = None;
+                Order::Nothing
+            }
+        }
+    }
+
+    /// Ctrl-C: at a terminal it asks, and the second time it leaves (R18).
+    fn interrupt(&mut self, signal: &str) -> Order {
+        if self.terminal.is_none() {
+            return self.signalled(signal);
+        }
+        if self.open.interrupted {
+            self.left = true;
+            return Order::Nothing;
+        }
+        self.open.interrupted = true;
+        self.typing = None;
+        if self.paused || self.going_back {
+            return Order::Nothing;
+        }
+        self.paused = true;
+        self.order(Act::Pause, Some("Ctrl-C".to_owned()))
+    }
+
+    fn signalled(&mut self, signal: &str) -> Order {
+        match self.on_interrupt {
+            OnInterrupt::Leave => {
+                self.left = true;
+                Order::Nothing
+            }
+            OnInterrupt::Rollback => {
+                let act = Act::Rollback { target: Target::Start, force: false };
+                let who = Who { user: self.user(), via: Via::Signal, reason: Some(format!("signal {signal}")) };
+                Order::Fact(Box::new(Fact::new(Event::OperatorAsked { act }).by(who)))
+            }
+        }
+    }
+
+    fn order(&self, act: Act, reason: Option<String>) -> Order {
+        Order::Fact(Box::new(Fact::new(Event::OperatorAsked { act }).by(self.here(reason))))
+    }
+
+    fn here(&self, reason: Option<String>) -> Who {
+        Who { user: self.user(), via: Via::Terminal, reason }
+    }
+
+    /// Nobody said in time that the work is done.
+    fn expire_work(&mut self) -> Order {
+        let now = Instant::now();
+        let late = self.open.work.iter().find(|(_, work)| work.expires <= now).map(|(attempt, _)| *attempt);
+        let Some(attempt) = late else { return Order::Nothing };
+        self.open.work.remove(&attempt);
+        let fact = Fact::new(Event::AttemptEnded { attempt, end: AttemptEnd::Failed });
+        Order::Fact(Box::new(fact.with_evidence("nobody said in time that it was done")))
+    }
+
+    /// Asks people at a gate; returns the question as it reads. A text that cannot be rendered is shown as it is written.
+    pub fn open_gate(&mut self, plan: &Plan, gate: StepId, scope: &RunScope) -> String {
+        let Action::Gate(asked) = &plan.step(gate).forward.action else { return String::new() };
+        let confirm = asked.confirm.as_ref().map(|text| rendered(&text.0, scope));
+        self.open.gates.insert(gate, OpenGate { confirm });
+        rendered(&asked.question.0, scope)
+    }
+
+    /// Takes the question away.
+    pub fn close_gate(&mut self, gate: StepId) {
+        self.open.gates.remove(&gate);
+    }
+
+    /// Asks a person to do a manual step.
+    pub fn ask_for_work(&mut self, plan: &Plan, attempt: AttemptId, scope: &RunScope) {
+        let Action::Manual(manual) = &plan.step(attempt.step).work(attempt.part).action else { return };
+        let work = OpenWork {
+            instructions: rendered(&manual.instructions.0, scope),
+            evidence: manual.evidence.clone(),
+            expires: Instant::now() + manual.expires.duration(),
+        };
+        self.open.work.insert(attempt, work);
+    }
+
+    /// Takes that off the screen; `true` if it was there.
+    pub fn withdraw_work(&mut self, attempt: AttemptId) -> bool {
+        self.open.work.remove(&attempt).is_some()
+    }
+
+    /// Something happened.
+    pub fn tell(&mut self, plan: &Plan, told: &Told) {
+        self.control.tell(&json_line(plan, &self.run, told));
+        let Some(waiting) = &mut self.waiting else { return };
+        match told.notice {
+            Notice::OrderIgnored => waiting.refused = Some("that cannot be done now".to_owned()),
+            Notice::RollbackRefused { origin: Origin::Operator } => {
+                waiting.refused = Some(crate::report::words::sentence(plan, told));
+            }
+            Notice::GateAnswered { gate, .. } if waiting.gate == Some(gate) => waiting.answered = true,
+            _ => {}
+        }
+    }
+
+    /// What became of the last order is told to the one who gave it. To be called when it has been fed.
+    pub fn answer(&mut self) {
+        let Some(waiting) = self.waiting.take() else { return };
+        let answer = match waiting {
+            Waiting { refused: Some(why), .. } => Err(why),
+            Waiting { gate: Some(_), answered: false, .. } => Err("the gate is not open any more".to_owned()),
+            Waiting { .. } => Ok(()),
+        };
+        // Who went away has not waited for it.
+        let _ = waiting.reply.send(answer);
+    }
+
+    /// Turns a request from elsewhere into a fact, or tells why it is none.
+    pub fn weigh(&mut self, asked: Asked, plan: &Plan, engine: &Engine) -> Option<Fact> {
+        let Asked { want, who, reply } = asked;
+        match self.understand(want, who, plan, engine) {
+            Ok((fact, gate)) => {
+                self.waiting = Some(Waiting { reply, gate, answered: false, refused: None });
+                Some(fact)
+            }
+            Err(why) => {
+                let _ = reply.send(Err(why));
+                None
+            }
+        }
+    }
+
+    fn understand(
+        &mut self,
+        want: Want,
+        who: Who,
+        plan: &Plan,
+        engine: &Engine,
+    ) -> Result<(Fact, Option<StepId>), String> {
+        match want {
+            Want::Act(Act::MarkDone { step }) if self.work_of(step).is_some() => {
+                let note = who.reason.clone();
+                self.end_work(self.work_of(step), true, note, who).map(|fact| (fact, None))
+            }
+            Want::Act(act) => {
+                if who.reason.is_none() && questions::wants_reason(&act, questions::is_going_back(engine)) {
+                    return Err("that wants a reason: --reason TEXT".to_owned());
+                }
+                Ok((Fact::new(Event::OperatorAsked { act }).by(who), None))
+            }
+            Want::Answer { gate, go, confirm } => {
+                let gate = self.find_gate(gate.as_deref(), plan)?;
+                if go {
+                    self.mind_confirmation(gate, confirm.as_deref())?;
+                }
+                let answer = if go { Answer::Go } else { Answer::NoGo };
+                Ok((Fact::new(Event::GateAnswered { gate, answer }).by(who), Some(gate)))
+            }
+            Want::Work { step, done, note } => {
+                let attempt = plan.step_named(&step).and_then(|step| self.work_of(step));
+                self.end_work(attempt, done, note, who).map(|fact| (fact, None))
+            }
+            Want::Subscribe(_) => Err("that is no order".to_owned()),
+        }
+    }
+
+    fn work_of(&self, step: StepId) -> Option<AttemptId> {
+        self.open.work.keys().copied().find(|attempt| attempt.step == step)
+    }
+
+    fn end_work(
+        &mut self,
+        attempt: Option<AttemptId>,
+        done: bool,
+        note: Option<String>,
+        who: Who,
+    ) -> Result<Fact, String> {
+        let attempt = attempt.ok_or_else(|| "nobody is asked to do that now".to_owned())?;
+        self.open.work.remove(&attempt);
+        let end = if done { AttemptEnd::Done } else { AttemptEnd::Failed };
+        let fact = Fact::new(Event::AttemptEnded { attempt, end }).by(who);
+        Ok(match note {
+            Some(note) => fact.with_evidence(note),
+            None => fact,
+        })
+    }
+
+    fn find_gate(&self, name: Option<&str>, plan: &Plan) -> Result<StepId, String> {
+        let open: Vec<StepId> = self.open.gates.keys().copied().collect();
+        let names = || open.iter().map(|gate| plan.step(*gate).name.as_str()).collect::<Vec<_>>().join(", ");
+        match (name, open.as_slice()) {
+            (Some(name), _) => plan.step_named(name).filter(|gate| open.contains(gate)).ok_or_else(|| {
+                let open = if open.is_empty() { "no gate is".to_owned() } else { format!("open is {}", names()) };
+                format!("gate `{name}` is not open; {open}")
+            }),
+            (None, [one]) => Ok(*one),
+            (None, []) => Err("no gate is open".to_owned()),
+            (None, _) => Err(format!("name the gate; open are {}", names())),
+        }
+    }
+
+    fn mind_confirmation(&self, gate: StepId, typed: Option<&str>) -> Result<(), String> {
+        let wanted = self.open.gates.get(&gate).and_then(|gate| gate.confirm.as_deref());
+        match (wanted, typed) {
+            (Some(wanted), Some(typed)) if wanted == typed.trim() => Ok(()),
+            (Some(wanted), Some(_)) => Err(format!("that is not the text; it wants `{wanted}`")),
+            (Some(wanted), None) => Err(format!("it wants a text typed: --confirm '{wanted}'")),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Puts the question on the screen that is due now, and takes the one away that is not.
+    pub fn turn(&mut self, scene: &Scene<'_>, reporter: &mut dyn Reporter) {
+        self.note_standing(scene.engine);
+        let theme = self.terminal.filter(|_| !self.left && scene.engine.outcome().is_none());
+        let Some(theme) = theme else { return self.clear(reporter) };
+        let Some(topic) = questions::topic(&self.open, scene.engine) else { return self.clear(reporter) };
+        if self.typing.as_ref().is_some_and(|(of, _)| *of != topic) {
+            self.typing = None;
+        }
+        let typing = self.typing.as_ref().map(|(_, typing)| typing.clone());
+        let choices = questions::choices(topic, scene);
+        let width = usize::from(console::Term::stdout().size().1).saturating_sub(1).max(20);
+        let block = questions::block(topic, &self.open, scene, self.remark, width);
+        if let Some(asking) = &mut self.asking
+            && (asking.topic, &asking.typing, &asking.choices) == (topic, &typing, &choices)
+            && !asking.prompt.is_misplaced()
+            && asking.prompt.refresh(block.clone())
+        {
+            return;
+        }
+        self.asking = None;
+        if !may_ask() {
+            return self.clear(reporter);
+        }
+        // What has happened since is told between two questions.
+        if std::mem::replace(&mut self.suspended, true) {
+            reporter.resume();
+        }
+        reporter.suspend();
+        let question = questions::question(topic, typing.as_ref(), scene, theme != Theme::FULL);
+        match Prompt::open(&question, block, theme) {
+            Ok(prompt) => self.asking = Some(Asking { topic, typing, choices, prompt }),
+            Err(error) => {
+                tracing::warn!("could not ask at this terminal: {error}");
+                self.terminal = None;
+                self.clear(reporter);
+            }
+        }
+    }
+
+    /// Takes what is asked off the screen, and gives the screen back.
+    fn clear(&mut self, reporter: &mut dyn Reporter) {
+        self.asking = None;
+        if std::mem::take(&mut self.suspended) {
+            reporter.resume();
+        }
+    }
+
+    fn note_standing(&mut self, engine: &Engine) {
+        self.going_back = questions::is_going_back(engine);
+        // Somebody else may have let the run go on, or it went back.
+        self.paused &= matches!(engine.standing(), Standing::Paused { origin: Origin::Operator, .. });
+    }
+
+    fn take_reply(&mut self, reply: Reply) -> Order {
+        let Some(asking) = self.asking.take() else { return Order::Nothing };
+        self.remark = None;
+        match reply {
+            Reply::Chosen(number) => match asking.choices.into_iter().nth(number) {
+                Some((_, chosen)) => self.take_choice(asking.topic, chosen),
+                None => Order::Nothing,
+            },
+            Reply::Typed(text) => match asking.typing {
+                Some(typing) => self.take_text(asking.topic, typing, text.trim()),
+                None => Order::Nothing,
+            },
+            Reply::Interrupted => self.interrupt("INT"),
+            // The end of input is not an answer: whoever has another terminal can give one.
+            Reply::Gone => {
+                self.terminal = None;
+                Order::Nothing
+            }
+        }
+    }
+
+    fn take_choice(&mut self, topic: Topic, chosen: Move) -> Order {
+        match (topic, chosen) {
+            (_, Move::GoOn) => {
+                self.open.interrupted = false;
+                if std::mem::take(&mut self.paused) { self.order(Act::Resume, None) } else { Order::Nothing }
+            }
+            (_, Move::Leave) => {
+                self.left = true;
+                Order::Nothing
+            }
+            (Topic::Gate(gate), Move::Go) => match self.open.gates.get(&gate).and_then(|gate| gate.confirm.clone()) {
+                Some(text) => self.ask_to_type(topic, Typing::Confirm(text)),
+                None => self.answer_gate(gate, Answer::Go),
+            },
+            (Topic::Gate(gate), Move::NoGo) => self.answer_gate(gate, Answer::NoGo),
+            (Topic::Work(attempt), Move::Done) => match self.open.work.get(&attempt).and_then(|w| w.evidence.clone()) {
+                Some(what) => self.ask_to_type(topic, Typing::Evidence(what)),
+                None => self.finish_work(attempt, true, None),
+            },
+            (Topic::Work(attempt), Move::Failed) => {
+                self.finish_work(attempt, false, Some("could not be done".to_owned()))
+            }
+            (topic, Move::Order(act)) => {
+                if questions::wants_reason(&act, self.going_back) {
+                    return self.ask_to_type(topic, Typing::Reason(act));
+                }
+                self.open.interrupted = false;
+                self.order(act, None)
+            }
+            (Topic::Interrupt | Topic::Decision(_), Move::Go | Move::NoGo | Move::Done | Move::Failed)
+            | (Topic::Gate(_), Move::Done | Move::Failed)
+            | (Topic::Work(_), Move::Go | Move::NoGo) => Order::Nothing,
+        }
+    }
+
+    fn ask_to_type(&mut self, topic: Topic, typing: Typing) -> Order {
+        self.typing = Some((topic, typing));
+        Order::Nothing
+    }
+
+    /// Nothing typed leads back to the choice.
+    fn take_text(&mut self, topic: Topic, typing: Typing, text: &str) -> Order {
+        self.typing = None;
+        if text.is_empty() {
+            return Order::Nothing;
+        }
+        match (topic, typing) {
+            (Topic::Gate(gate), Typing::Confirm(wanted)) if wanted == text => self.answer_gate(gate, Answer::Go),
+            (_, Typing::Confirm(_)) => {
+                self.remark = Some("that was not the text: nothing was answered");
+                Order::Nothing
+            }
+            (Topic::Work(attempt), Typing::Evidence(_)) => self.finish_work(attempt, true, Some(text.to_owned())),
+            (_, Typing::Evidence(_)) => Order::Nothing,
+            (_, Typing::Reason(act)) => self.order(act, Some(text.to_owned())),
+        }
+    }
+
+    fn answer_gate(&mut self, gate: StepId, answer: Answer) -> Order {
+        self.open.gates.remove(&gate);
+        Order::Fact(Box::new(Fact::new(Event::GateAnswered { gate, answer }).by(self.here(None))))
+    }
+
+    fn finish_work(&mut self, attempt: AttemptId, done: bool, note: Option<String>) -> Order {
+        let who = self.here(None);
+        match self.end_work(Some(attempt), done, note, who) {
+            Ok(fact) => Order::Fact(Box::new(fact)),
+            Err(_) => Order::Nothing,
+        }
+    }
+
+    /// Nobody sits here any more.
+    pub async fn close(&mut self, reporter: &mut dyn Reporter) {
+        self.clear(reporter);
+        self.control.close().await;
+    }
+}
+
+/// The text as people read it; where a value is missing, as it is written.
+fn rendered(text: &str, scope: &RunScope) -> String {
+    template::text(text, Place::Open, scope).unwrap_or_else(|_| text.to_owned())
+}

@@ -1,0 +1,174 @@
+//! What is measured while a run is on: the judge of `measure`, fed by the poller, in the engine's words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::attempt::Locals;
+use super::probe::Sample;
+use super::scope::{RunScope, View};
+use crate::drive::Fact;
+use crate::engine::{Event, Question};
+use crate::measure::{Finding, Health, Judge, Latest};
+use crate::model::{GuardId, Plan, ProbeId, StepId, Time, Verdict};
+
+/// What is judged: a question of the engine, or one criterion of a way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Question(Question),
+    WayBack(StepId, u16),
+}
+
+/// Judges questions, guards and ways back.
+pub struct Gauge {
+    plan: Arc<Plan>,
+    judge: Judge<Key>,
+    /// Per watched way back: the verdict on each criterion, and what was last told of them together.
+    ways_back: BTreeMap<StepId, WayBack>,
+}
+
+#[derive(Default)]
+struct WayBack {
+    verdicts: Vec<Option<Verdict>>,
+    told: Option<Verdict>,
+}
+
+impl Gauge {
+    /// For a run of this plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { judge: Judge::new(&plan), plan, ways_back: BTreeMap::new() }
+    }
+
+    /// Judges a question by samples asked after `since`, until it is withdrawn.
+    pub fn ask(&mut self, question: Question, since: Time, scope: &RunScope) -> Vec<Fact> {
+        let Some(condition) = question.asked.condition(&self.plan) else { return Vec::new() };
+        let criterion = question.asked.criterion(&self.plan);
+        let count = criterion.and_then(|criterion| criterion.count);
+        let hold = criterion.and_then(|criterion| criterion.hold_for);
+        let found =
+            with_scope(scope, |view| self.judge.ask(Key::Question(question), condition, count, hold, since, view));
+        self.facts(found)
+    }
+
+    /// The question is over.
+    pub fn withdraw(&mut self, question: Question) {
+        self.judge.withdraw(Key::Question(question));
+    }
+
+    /// Watches a guard, with counts that begin anew.
+    pub fn watch_guard(&mut self, guard: GuardId, scope: &RunScope, now: Time) -> Vec<Fact> {
+        let found = with_scope(scope, |view| self.judge.watch_guard(guard, now, view));
+        self.facts(found)
+    }
+
+    /// Watches it no longer.
+    pub fn unwatch_guard(&mut self, guard: GuardId) {
+        self.judge.unwatch_guard(guard);
+    }
+
+    /// Watches every `require` of a step's undo.
+    pub fn watch_way_back(&mut self, step: StepId, scope: &RunScope, now: Time) -> Vec<Fact> {
+        let plan = Arc::clone(&self.plan);
+        let criteria: Vec<_> = plan.step(step).undo().iter().flat_map(|undo| &undo.require).collect();
+        self.ways_back.insert(step, WayBack { verdicts: vec![None; criteria.len()], told: None });
+        let mut facts = Vec::new();
+        for (n, criterion) in (0..).zip(criteria) {
+            let key = Key::WayBack(step, n);
+            let found = with_scope(scope, |view| self.judge.ask(key, criterion.condition, None, None, now, view));
+            facts.extend(self.facts(found));
+        }
+        facts
+    }
+
+    /// Watches it no longer.
+    pub fn unwatch_way_back(&mut self, step: StepId) {
+        if let Some(way_back) = self.ways_back.remove(&step) {
+            for n in (0..).take(way_back.verdicts.len()) {
+                self.judge.withdraw(Key::WayBack(step, n));
+            }
+        }
+    }
+
+    /// Takes in a sample.
+    pub fn sample(&mut self, sample: Sample, scope: &RunScope) -> Vec<Fact> {
+        let found =
+            with_scope(scope, |view| self.judge.sample(sample.probe, sample.asked, sample.arrived, sample.value, view));
+        self.facts(found)
+    }
+
+    /// Judges again what depends on steps, or on time alone (a row of samples that has a gap).
+    pub fn refresh(&mut self, scope: &RunScope, now: Time) -> Vec<Fact> {
+        let found = with_scope(scope, |view| self.judge.refresh(now, view));
+        self.facts(found)
+    }
+
+    /// When [`Self::refresh`] is due at the latest.
+    pub fn next_wakeup(&self) -> Option<Time> {
+        self.judge.next_wakeup()
+    }
+
+    /// The probes that something needs now.
+    pub fn needed(&self) -> Vec<ProbeId> {
+        self.judge.needed().into_iter().map(|(probe, _)| probe).collect()
+    }
+
+    /// The last sample of a probe.
+    pub fn latest(&self, probe: ProbeId) -> Option<Latest<'_>> {
+        self.judge.latest(probe)
+    }
+
+    /// How a watched guard stands.
+    pub fn health(&self, guard: GuardId) -> Option<Health<'_>> {
+        self.judge.health(guard)
+    }
+
+    fn facts(&mut self, found: Vec<Finding<Key>>) -> Vec<Fact> {
+        found.into_iter().filter_map(|finding| self.fact(finding)).collect()
+    }
+
+    fn fact(&mut self, finding: Finding<Key>) -> Option<Fact> {
+        match finding {
+            Finding::Judged { key: Key::Question(question), verdict, evidence } => {
+                Some(Fact::new(Event::Judged { question, verdict }).with_evidence(evidence))
+            }
+            Finding::Judged { key: Key::WayBack(step, n), verdict, evidence } => {
+                let way_back = self.ways_back.get_mut(&step)?;
+                *way_back.verdicts.get_mut(usize::from(n))? = Some(verdict);
+                let all = way_back.together()?;
+                if way_back.told.replace(all) == Some(all) {
+                    return None;
+                }
+                Some(Fact::new(Event::WayBackJudged { step, verdict: all }).with_evidence(evidence))
+            }
+            Finding::GuardHeld { guard, evidence } => {
+                Some(Fact::new(Event::GuardHeld { guard }).with_evidence(evidence))
+            }
+            Finding::GuardBreached { guard, evidence } => {
+                Some(Fact::new(Event::GuardBreached { guard }).with_evidence(evidence))
+            }
+            Finding::GuardBlind { guard, evidence } => {
+                Some(Fact::new(Event::GuardBlind { guard }).with_evidence(evidence))
+            }
+        }
+    }
+}
+
+impl WayBack {
+    /// All criteria together, as soon as that is known: one that fails decides, then one without data.
+    fn together(&self) -> Option<Verdict> {
+        let any = |verdict| self.verdicts.contains(&Some(verdict));
+        if any(Verdict::Fails) {
+            Some(Verdict::Fails)
+        } else if any(Verdict::NoData) {
+            Some(Verdict::NoData)
+        } else if self.verdicts.contains(&None) {
+            None
+        } else {
+            Some(Verdict::Holds)
+        }
+    }
+}
+
+/// Lends the values of a run to one judgement. Probe values are the judge's own.
+fn with_scope<T>(scope: &RunScope, judge: impl FnOnce(&View<'_>) -> T) -> T {
+    judge(&View { run: scope, probes: &BTreeMap::new(), locals: &Locals::new() })
+}

@@ -1,0 +1,30 @@
+//! The live driver: the system and the operator answer.
+
+pub mod attempt;
+pub mod attempts;
+pub mod clock;
+pub mod control;
+pub mod desk;
+pub mod driver;
+pub mod gauge;
+pub mod http;
+pub mod keeper;
+pub mod outputs;
+pub mod probe;
+pub mod process_end;
+pub mod prompt;
+mod questions;
+pub mod reading;
+pub mod render;
+mod run_probe;
+pub mod scope;
+pub mod secret;
+pub mod secret_outputs;
+pub mod sql;
+pub mod start;
+pub mod telling;
+pub mod vars;
+pub mod window;
+pub mod windows;
+
+pub use driver::{DriveError, Driver, Options, Parting, Parts};

@@ -1,0 +1,63 @@
+//! From the session's news to what reporters take, and from what is measured to what they show.
+
+use jiff::Timestamp;
+
+use super::gauge::Gauge;
+use crate::drive::News;
+use crate::journal::{Header, Via, Who};
+use crate::model::{Plan, ProbeId};
+use crate::report::view::{Health as Shown, Reading};
+use crate::report::{Told, View};
+
+/// News as reporters take it.
+pub fn told(news: &News, header: &Header) -> Told {
+    let millis = i64::try_from(news.at.millis()).unwrap_or(i64::MAX);
+    let wall = Timestamp::from_millisecond(header.wall.millis().saturating_add(millis)).unwrap_or(Timestamp::MAX);
+    Told {
+        at: news.at,
+        wall,
+        notice: news.notice,
+        evidence: news.evidence.as_deref().map(str::to_owned),
+        who: news.who.as_deref().and_then(name),
+    }
+}
+
+fn name(who: &Who) -> Option<String> {
+    let reason = who.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match who.via {
+        Via::Tool => None,
+        Via::Terminal | Via::Socket | Via::CommandLine | Via::Signal => Some(format!("{}{reason}", who.user)),
+    }
+}
+
+/// Puts what is measured into a view.
+pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge) {
+    let needed = gauge.needed();
+    for (n, shown) in view.probes.iter_mut().enumerate() {
+        let probe = ProbeId::at(n);
+        shown.polled = needed.contains(&probe);
+        if let Some(latest) = gauge.latest(probe) {
+            let value = latest.value.map(shown_value);
+            shown.reading = Some(Reading { value, at: latest.asked, good_since: latest.good_since });
+        }
+    }
+    for (guard, shown) in plan.guard_ids().zip(&mut view.guards) {
+        // What a breach has done to it is told by the notice, and stays.
+        if matches!(shown.health, Shown::Waking | Shown::Healthy | Shown::Failing(_))
+            && let Some(health) = gauge.health(guard)
+        {
+            shown.health = match health.verdict {
+                None => Shown::Waking,
+                Some(_) if health.failing > 0 => Shown::Failing(health.failing),
+                Some(_) => Shown::Healthy,
+            };
+        }
+    }
+}
+
+fn shown_value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
