@@ -20,3 +20,5 @@ pub mod journal;
 pub mod drive;
 
 pub mod report;
+
+pub mod cli;

@@ -1,0 +1,322 @@
+//! The command line. The doc comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Move stateful services while users are on them: checked before the start, guarded on the way, and with a verified way
+/// back.
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes of exec, resume and attach: 0 succeeded, 1 the tool could not work, 2 wrong usage or \
+                        runbook, 3 refused, 4 rolled back, 5 stopped, 6 stuck, 7 waiting, 130 interrupted."
+)]
+pub(super) struct Cli {
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        help = "Where runs are kept [default: $RUNBOOK_STATE_DIR, $XDG_STATE_HOME/runbook, ~/.local/state/runbook]"
+    )]
+    pub(super) state_dir: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Execute a runbook
+    Exec(Exec),
+    /// Take up a run whose process is gone, or go on after a pause
+    Resume(Resume),
+    /// Say everything that is wrong with a runbook
+    Check(Check),
+    /// Show what a runbook would do, its bounds, and every way back
+    Plan(Document),
+    /// Draw the graph of a runbook
+    Graph(Graph),
+    /// Say where a run stands
+    Status(Reading),
+    /// List runs
+    List(Listing),
+    /// Tell the story of a run
+    Show(Reading),
+    /// Print what steps have printed
+    Logs(Logs),
+    /// Say why a step stands where it stands
+    Why(Why),
+    /// Answer a gate: go
+    Go(Answer),
+    /// Answer a gate: no-go
+    NoGo(Answer),
+    /// Start nothing new
+    Pause(Order),
+    /// Start nothing new, and end the run when what runs has ended
+    Stop(Order),
+    /// Take a run back
+    Rollback(Rollback),
+    /// Try a failed step, or a failed undo, again
+    Retry(StepOrder),
+    /// Leave a step out, or a failed undo
+    Skip(StepOrder),
+    /// Take a failed step, or a failed undo, as done; its criteria are still measured
+    MarkDone(StepOrder),
+    /// Watch a run from this terminal
+    Attach(Reading),
+    /// Prove a run's journal whole
+    Audit(Audit),
+    /// Print the JSON schema of the runbook format
+    Schema,
+    /// Print completions for a shell
+    Completions(Completions),
+}
+
+/// `exec`.
+#[derive(Args, Debug)]
+pub(super) struct Exec {
+    /// The runbook
+    pub(super) file: PathBuf,
+    /// Change nothing: `preflight` also asks probes and looks for programs, `plan` spawns nothing and connects to nothing
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "preflight")]
+    pub(super) dry_run: Option<DryRun>,
+    /// Set a variable (never a secret one: others can read command lines)
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Set variables from a TOML or JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(super) vars_file: Option<PathBuf>,
+    /// Answer this gate go, beforehand (its first opening only)
+    #[arg(long, value_name = "GATE")]
+    pub(super) go: Vec<String>,
+    /// End resumably (exit 7) instead of waiting for people
+    #[arg(long)]
+    pub(super) no_wait: bool,
+    /// Wait for the first phase's window instead of refusing
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// End resumably (exit 7) after this phase
+    #[arg(long, value_name = "PHASE")]
+    pub(super) until: Option<String>,
+    /// Take up the unfinished run of this runbook, if there is one
+    #[arg(long)]
+    pub(super) or_resume: bool,
+    /// Close the way back of this ended run
+    #[arg(long, value_name = "RUN")]
+    pub(super) close: Option<String>,
+    /// How to tell what happens
+    #[arg(long, value_enum, default_value_t = Output::Auto)]
+    pub(super) output: Output,
+}
+
+/// The levels of a dry run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DryRun {
+    /// Spawns nothing and connects to nothing.
+    Plan,
+    /// Also asks probes and looks for programs.
+    Preflight,
+}
+
+/// How to tell what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// A live view at a terminal, else plain lines.
+    Auto,
+    /// A line for each thing that happens.
+    Plain,
+    /// A JSON object for each thing that happens.
+    Json,
+}
+
+/// `resume`.
+#[derive(Args, Debug)]
+pub(super) struct Resume {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// Go on although programs, environment or secrets differ from when the run began
+    #[arg(long)]
+    pub(super) accept_changes: bool,
+    /// Give a phase more time
+    #[arg(long, value_name = "PHASE=TIME")]
+    pub(super) extend: Vec<String>,
+    /// Answer this gate go, beforehand
+    #[arg(long, value_name = "GATE")]
+    pub(super) go: Vec<String>,
+    /// End resumably (exit 7) instead of waiting for people
+    #[arg(long)]
+    pub(super) no_wait: bool,
+    /// End resumably (exit 7) after this phase
+    #[arg(long, value_name = "PHASE")]
+    pub(super) until: Option<String>,
+    /// How to tell what happens
+    #[arg(long, value_enum, default_value_t = Output::Auto)]
+    pub(super) output: Output,
+}
+
+/// A runbook to be read.
+#[derive(Args, Debug)]
+pub(super) struct Document {
+    /// The runbook
+    pub(super) file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The runbooks
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// As JSON, an object for each problem
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Exit 8 on warnings too
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// `graph`.
+#[derive(Args, Debug)]
+pub(super) struct Graph {
+    /// The runbook
+    pub(super) file: PathBuf,
+    /// The form
+    #[arg(value_enum, default_value_t = GraphForm::Text)]
+    pub(super) form: GraphForm,
+}
+
+/// The forms of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphForm {
+    /// For a terminal.
+    Text,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+}
+
+/// A run to be read.
+#[derive(Args, Debug)]
+pub(super) struct Reading {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `list`.
+#[derive(Args, Debug)]
+pub(super) struct Listing {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `logs`.
+#[derive(Args, Debug)]
+pub(super) struct Logs {
+    /// The step; without it, all of them
+    pub(super) step: Option<String>,
+    /// The run; may be shortened, and left out where only one fits
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// As JSON: the files and what they hold
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `why`.
+#[derive(Args, Debug)]
+pub(super) struct Why {
+    /// The step
+    pub(super) step: String,
+    /// The run; may be shortened, and left out where only one fits
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// An answer at a gate.
+#[derive(Args, Debug)]
+pub(super) struct Answer {
+    /// The run, then the gate; the run may be left out where only one fits, the gate where only one is open
+    #[arg(value_name = "RUN] [GATE", num_args = 0..=2)]
+    pub(super) words: Vec<String>,
+    /// The text that the gate wants typed
+    #[arg(long, value_name = "TEXT")]
+    pub(super) confirm: Option<String>,
+    /// Why; kept in the journal
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+}
+
+/// An order for a run.
+#[derive(Args, Debug)]
+pub(super) struct Order {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// Why; kept in the journal
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+}
+
+/// `rollback`.
+#[derive(Args, Debug)]
+pub(super) struct Rollback {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// Back to this step or phase instead of the start
+    #[arg(long, value_name = "STEP|PHASE")]
+    pub(super) to: Option<String>,
+    /// Even through a way back that is shut, knowing what it costs; wants a reason
+    #[arg(long, requires = "reason")]
+    pub(super) force: bool,
+    /// Why; kept in the journal
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+    /// How to tell what happens, where this process carries it out
+    #[arg(long, value_enum, default_value_t = Output::Auto)]
+    pub(super) output: Output,
+}
+
+/// An order about a step.
+#[derive(Args, Debug)]
+pub(super) struct StepOrder {
+    /// The run, then the step; the run may be left out where only one fits
+    #[arg(value_name = "RUN] [STEP", num_args = 1..=2)]
+    pub(super) words: Vec<String>,
+    /// Why; kept in the journal
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+}
+
+/// `audit`.
+#[derive(Args, Debug)]
+pub(super) struct Audit {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// The head hash that was noted elsewhere: proves that nothing was cut off or written anew
+    #[arg(long, value_name = "HASH")]
+    pub(super) head: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}

@@ -1,0 +1,53 @@
+//! `plan`, `graph`, `schema`, `completions`: what can be said without a run.
+
+use std::io;
+
+use clap::CommandFactory as _;
+
+use super::args::{self, Cli, GraphForm};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::read::{print, size};
+use super::stage::{self, say};
+use crate::model::Bounds;
+use crate::report::{graph as drawing, plan as page};
+
+/// What a runbook would do.
+pub(super) fn plan(args: &args::Document) -> Result<Exit, Failure> {
+    let document = stage::read(&args.file)?;
+    let bounds = Bounds::of(&document.plan);
+    if args.json {
+        say(&page::as_json(&document.plan, &bounds).to_string());
+    } else {
+        print(&page::lines(&document.plan, &bounds, size().0));
+    }
+    Ok(Exit::Good)
+}
+
+/// Its graph.
+pub(super) fn graph(args: &args::Graph) -> Result<Exit, Failure> {
+    let document = stage::read(&args.file)?;
+    let bounds = Bounds::of(&document.plan);
+    let text = match args.form {
+        GraphForm::Text => drawing::as_text(&document.plan, &bounds),
+        GraphForm::Dot => drawing::as_dot(&document.plan, &bounds),
+        GraphForm::Mermaid => drawing::as_mermaid(&document.plan, &bounds),
+    };
+    say(text.trim_end());
+    Ok(Exit::Good)
+}
+
+/// The schema of the format.
+pub(super) fn schema() -> Exit {
+    say(crate::syntax::schema::text().trim_end());
+    Exit::Good
+}
+
+/// Completions for a shell.
+pub(super) fn completions(args: &args::Completions) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "runbook", &mut script);
+    // A reader that went away has seen enough.
+    let _ = io::Write::write_all(&mut io::stdout(), &script);
+    Exit::Good
+}

@@ -1,0 +1,360 @@
+//! `exec --dry-run`: what a run would do, and what can be known of it before it begins. Nothing is changed.
+//!
+//! `plan` spawns nothing and connects to nothing. `preflight` also asks every probe once, for probes only read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::args::{self, DryRun, Output};
+use super::exec::{Document, given, unresolved};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::read::{print, size};
+use super::stage::{self, find_program, say};
+use crate::drive::live::clock;
+use crate::drive::live::gauge::Gauge;
+use crate::drive::live::probe::{Poller, Sample, Surroundings};
+use crate::drive::live::scope::RunScope;
+use crate::drive::live::vars::{self, Reach, VarError};
+use crate::drive::live::windows::Windows;
+use crate::engine::{Asked, Event, Question};
+use crate::model::{
+    Action, Bounds, Part, Plan, ProbeSource, Run, RunCommand, RunId, Scope, StepId, Template, Time, Value, Verdict,
+    Work,
+};
+use crate::report::text::{Line, Role};
+
+/// Something that a dry run says.
+struct Remark {
+    kind: Kind,
+    /// What it is about: `step promote`.
+    about: String,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A run would be refused, or could not go well.
+    Finding,
+    /// So it is now.
+    Fact,
+    /// It cannot be known beforehand.
+    Unchecked,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Finding => "finding",
+            Self::Fact => "now",
+            Self::Unchecked => "not checked",
+        }
+    }
+}
+
+/// Says what a run would do, and what cannot be said.
+pub(super) fn dry_run(document: &Document, args: &args::Exec, level: DryRun) -> Result<Exit, Failure> {
+    let plan = &document.plan;
+    if args.output != Output::Json {
+        print(&crate::report::plan::lines(plan, &Bounds::of(plan), size().0));
+        say("");
+    }
+    let mut remarks = Vec::new();
+    match level {
+        DryRun::Plan => {
+            variables_without_programs(document, args, &mut remarks)?;
+            remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Plan)));
+        }
+        DryRun::Preflight => {
+            let runtime = stage::runtime()?;
+            let values = runtime.block_on(super::exec::values(plan, &document.folder, args))?;
+            programs(plan, &document.folder, &mut remarks);
+            windows(plan, args.wait, &mut remarks);
+            runtime.block_on(measure(document, values, &mut remarks));
+            remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Preflight)));
+        }
+    }
+    tell(&remarks, args.output);
+    let found = remarks.iter().any(|remark| remark.kind == Kind::Finding);
+    Ok(if found { Exit::Refused } else { Exit::Good })
+}
+
+fn tell(remarks: &[Remark], output: Output) {
+    for remark in remarks {
+        if output == Output::Json {
+            let object = json!({ "kind": remark.kind.word(), "about": remark.about, "text": remark.text });
+            say(&object.to_string());
+            continue;
+        }
+        let role = match remark.kind {
+            Kind::Finding => Role::Bad,
+            Kind::Fact => Role::Good,
+            Kind::Unchecked => Role::Dim,
+        };
+        let mut line = Line::of(role, remark.kind.word());
+        line.pad_to(13);
+        let line = line.with(Role::Strong, format!("{}: ", remark.about)).with(Role::Plain, &remark.text);
+        print(&line.wrap(size().0, 15));
+    }
+    if output != Output::Json {
+        let findings = remarks.iter().filter(|remark| remark.kind == Kind::Finding).count();
+        say(&match findings {
+            0 => "nothing was changed; nothing was found that forbids a run".to_owned(),
+            1 => "nothing was changed; 1 finding".to_owned(),
+            count => format!("nothing was changed; {count} findings"),
+        });
+    }
+}
+
+fn variables_without_programs(
+    document: &Document,
+    args: &args::Exec,
+    remarks: &mut Vec<Remark>,
+) -> Result<(), Failure> {
+    let given = given(&document.folder, args, Reach::NoPrograms)?;
+    let runtime = stage::runtime()?;
+    let Err(errors) = runtime.block_on(vars::resolve(document.plan.vars(), &given)) else { return Ok(()) };
+    // What a program would say is not known without asking it; the rest is wrong.
+    let (unread, wrong): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| {
+        matches!(error, VarError::Nothing { name, .. } | VarError::Unreadable { name, .. } if comes_from_program(&document.plan, name))
+    });
+    if !wrong.is_empty() {
+        return Err(unresolved(&wrong));
+    }
+    remarks.extend(unread.into_iter().map(|error| Remark {
+        kind: Kind::Unchecked,
+        about: "variables".to_owned(),
+        text: format!("could not {error}"),
+    }));
+    Ok(())
+}
+
+fn comes_from_program(plan: &Plan, name: &str) -> bool {
+    let of_program = |source: &crate::model::VarSource| matches!(source, crate::model::VarSource::Run(_));
+    plan.vars().iter().any(|var| var.name == name && var.sources.iter().any(of_program))
+}
+
+/// What of a step only the run itself can show.
+fn unchecked(plan: &Plan, id: StepId, level: DryRun) -> Option<Remark> {
+    let step = plan.step(id);
+    let mut parts = Vec::new();
+    match &step.forward.action {
+        Action::Run(_) if level == DryRun::Plan => parts.push("whether its program is there".to_owned()),
+        Action::Run(_) => parts.push("what its program does".to_owned()),
+        Action::Http(_) => parts.push("whether its request is taken".to_owned()),
+        Action::Sql(_) => parts.push("what its statements do".to_owned()),
+        Action::Manual(_) => parts.push("what a person does".to_owned()),
+        Action::Gate(_) => parts.push("what people answer".to_owned()),
+        Action::Wait(_) => {}
+    }
+    if level == DryRun::Plan && (step.forward.when.is_some() || step.forward.done_when.is_some()) {
+        parts.push("whether it is to be done at all".to_owned());
+    }
+    if !step.forward.success.is_empty() {
+        parts.push("its criteria".to_owned());
+    }
+    if !step.undo().is_empty() {
+        parts.push("its undo".to_owned());
+    }
+    let about = format!("step {}", step.name);
+    (!parts.is_empty()).then(|| Remark { kind: Kind::Unchecked, about, text: parts.join(", ") })
+}
+
+/// Programs that must be there: on PATH, or beside the runbook.
+fn programs(plan: &Plan, folder: &Path, remarks: &mut Vec<Remark>) {
+    let mut missing = |about: String, name: &str| {
+        let text = format!("there is no program `{name}`");
+        remarks.push(Remark { kind: Kind::Finding, about, text });
+    };
+    for name in plan.about().requires.iter().filter(|name| find_program(name).is_none()) {
+        missing("requires".to_owned(), name);
+    }
+    for step in plan.steps() {
+        for work in std::iter::once(&step.forward).chain(step.undo()) {
+            if let Some(name) = program(work).filter(|name| !is_there(name, folder)) {
+                missing(format!("step {}", step.name), name);
+            }
+        }
+    }
+    for probe in plan.probes() {
+        if let ProbeSource::Run(run) = &probe.source
+            && let Some(name) = program_of(run).filter(|name| !is_there(name, folder))
+        {
+            missing(format!("probe {}", probe.name), name);
+        }
+    }
+}
+
+fn program(work: &Work) -> Option<&str> {
+    match &work.action {
+        Action::Run(run) => program_of(run),
+        Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => None,
+    }
+}
+
+/// The program of a `run`, where it is the same in every run.
+fn program_of(run: &Run) -> Option<&str> {
+    let name = match &run.command {
+        RunCommand::Script { shell, .. } => shell.first()?.as_str(),
+        RunCommand::Args(arguments) => {
+            let Template(name) = arguments.first()?;
+            name
+        }
+    };
+    let elsewhere = run.cwd.is_some() && name.contains('/');
+    (!name.contains("{{") && !elsewhere).then_some(name)
+}
+
+fn is_there(name: &str, folder: &Path) -> bool {
+    if name.contains('/') {
+        let path = folder.join(name);
+        path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok()
+    } else {
+        find_program(name).is_some()
+    }
+}
+
+fn windows(plan: &Plan, wait: bool, remarks: &mut Vec<Remark>) {
+    let windows = Windows::new(plan);
+    for id in plan.phase_ids() {
+        let Err(next) = windows.may_start(id, clock::wall()) else { continue };
+        let phase = plan.phase(id);
+        let when = next.map_or("no opening is long enough for it and its way back".to_owned(), |at| {
+            format!("it may start at {at}")
+        });
+        let first = phase.needs.is_empty() && !wait;
+        let kind = if first || next.is_none() { Kind::Finding } else { Kind::Fact };
+        remarks.push(Remark {
+            kind,
+            about: format!("phase {}", phase.name),
+            text: format!("its window is closed: {when}"),
+        });
+    }
+}
+
+/// What is asked before the start, with what it is about.
+fn questions(plan: &Plan) -> Vec<(String, Asked)> {
+    let mut asked = Vec::new();
+    asked.extend((0..).zip(plan.preflight()).map(|(n, _)| ("preflight".to_owned(), Asked::Preflight(n))));
+    for id in plan.phase_ids() {
+        let phase = plan.phase(id);
+        let about = format!("phase {}", phase.name);
+        asked.extend((0..).zip(&phase.require).map(|(n, _)| (about.clone(), Asked::PhaseRequire(id, n))));
+    }
+    for id in plan.step_ids() {
+        let (step, part) = (plan.step(id), Part::Forward);
+        let about = format!("step {}", step.name);
+        asked.extend(step.forward.when.map(|_| (about.clone(), Asked::When(id, part))));
+        asked.extend(step.forward.done_when.map(|_| (about.clone(), Asked::DoneWhen(id, part))));
+        asked.extend((0..).zip(&step.forward.require).map(|(n, _)| (about.clone(), Asked::Require(id, part, n))));
+    }
+    asked
+}
+
+/// Asks every probe once, and judges what can be judged by that.
+async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: &mut Vec<Remark>) {
+    let plan = &document.plan;
+    let scope = RunScope::new(Arc::clone(plan), RunId("dry-run".to_owned()), document.folder.clone(), values);
+    let scope = Arc::new(scope);
+    let mut gauge = Gauge::new(Arc::clone(plan));
+    let asked = questions(plan);
+    let mut verdicts: BTreeMap<Question, (Verdict, String)> = BTreeMap::new();
+    let mut facts = Vec::new();
+    for (serial, (_, asked)) in (1..).zip(&asked) {
+        facts.extend(gauge.ask(Question { asked: *asked, serial }, Time::ZERO, &scope));
+    }
+    for guard in plan.guard_ids() {
+        facts.extend(gauge.watch_guard(guard, &scope, Time::ZERO));
+    }
+    for sample in samples(plan, &scope).await {
+        let about = format!("probe {}", plan.probe(sample.probe).name);
+        remarks.push(match (&sample.value, &sample.why_none) {
+            (Some(value), _) => {
+                Remark { kind: Kind::Fact, about, text: scope.secrets().mask(&value.to_string()).into_owned() }
+            }
+            (None, why) => {
+                let why = why.as_deref().unwrap_or("it says nothing");
+                Remark { kind: Kind::Finding, about, text: format!("no data: {why}") }
+            }
+        });
+        facts.extend(gauge.sample(sample, &scope));
+    }
+    for fact in facts {
+        if let Event::Judged { question, verdict } = fact.event {
+            verdicts.insert(question, (verdict, fact.evidence.unwrap_or_default()));
+        }
+    }
+    for (serial, (about, asked)) in (1..).zip(asked) {
+        let verdict = verdicts.remove(&Question { asked, serial });
+        remarks.push(judged(plan, about, asked, verdict));
+    }
+    for id in plan.guard_ids() {
+        let guard = plan.guard(id);
+        let verdict = gauge.health(id).and_then(|health| health.verdict);
+        let kind = match verdict {
+            Some(Verdict::Holds) => Kind::Fact,
+            Some(_) if guard.scope == Scope::Everywhere => Kind::Finding,
+            Some(_) => Kind::Fact,
+            None => Kind::Unchecked,
+        };
+        let text = format!("`{}` {}", plan.condition(guard.require).text, standing(verdict));
+        remarks.push(Remark { kind, about: format!("guard {}", guard.name), text });
+    }
+}
+
+/// One sample of every probe.
+async fn samples(plan: &Arc<Plan>, scope: &Arc<RunScope>) -> Vec<Sample> {
+    let (sender, mut heard) = mpsc::channel(64);
+    let began = tokio::time::Instant::now();
+    // Later than the moment that the questions are about.
+    let now = move || Time::from_millis(1 + u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX - 1));
+    let surroundings = Surroundings { scope: Arc::clone(scope), secrets: scope.secrets() };
+    let mut poller = Poller::new(Arc::clone(plan), Arc::new(now), surroundings, sender);
+    let mut left: Vec<_> = (0..plan.probes().len()).map(crate::model::ProbeId::at).collect();
+    poller.set_needed(&left);
+    let mut samples = Vec::new();
+    while !left.is_empty() {
+        // Every probe has a timeout, and no data is a sample too.
+        let Some(sample) = heard.recv().await else { break };
+        if left.contains(&sample.probe) {
+            left.retain(|probe| *probe != sample.probe);
+            samples.push(sample);
+        }
+    }
+    samples.sort_by_key(|sample| sample.probe);
+    samples
+}
+
+fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, String)>) -> Remark {
+    let what = match asked {
+        Asked::When(..) => "when",
+        Asked::DoneWhen(..) => "done_when",
+        _ => "require",
+    };
+    let text = asked.condition(plan).map(|id| plan.condition(id).text.as_str()).unwrap_or_default();
+    let (verdict, evidence) = verdict.map_or((None, String::new()), |(verdict, evidence)| (Some(verdict), evidence));
+    let kind = match (asked, verdict) {
+        (_, None) => Kind::Unchecked,
+        (Asked::Preflight(_), Some(Verdict::Fails | Verdict::NoData)) => Kind::Finding,
+        // Earlier steps may be what makes the others true.
+        (_, Some(_)) => Kind::Fact,
+    };
+    let say = asked.criterion(plan).and_then(|criterion| criterion.say.clone()).filter(|_| kind == Kind::Finding);
+    let say = say.map(|say| format!("{say}: ")).unwrap_or_default();
+    let evidence = if evidence.is_empty() { evidence } else { format!(" ({evidence})") };
+    let what = if about == "preflight" { String::new() } else { format!("{what} ") };
+    Remark { kind, about, text: format!("{say}{what}`{text}` {}{evidence}", standing(verdict)) }
+}
+
+const fn standing(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Holds) => "holds",
+        Some(Verdict::Fails) => "does not hold",
+        Some(Verdict::NoData) => "has no data yet",
+        None => "cannot be judged by one sample before the start",
+    }
+}

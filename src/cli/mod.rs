@@ -1,0 +1,83 @@
+//! Ask: arguments, one file per verb, exit codes. Nothing uses it.
+
+mod args;
+mod attach;
+mod before;
+mod check;
+mod document;
+mod dry_run;
+mod exec;
+mod exit;
+mod failure;
+mod logs;
+mod order;
+mod past;
+mod read;
+mod resume;
+mod runs;
+mod stage;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::engine::Act;
+use args::{Cli, Verb};
+use exit::Exit;
+use failure::Failure;
+use runs::State;
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    if let Some(code) = crate::drive::live::keeper::served() {
+        return code;
+    }
+    if let Some(code) = crate::drive::live::prompt::served() {
+        return code;
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no error; a reader that went away is none either.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Good.into() };
+        }
+    };
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    let state = cli.state_dir.as_deref();
+    match &cli.verb {
+        Verb::Exec(args) => exec::exec(args, state),
+        Verb::Resume(args) => resume::resume(args, &State::open(state)?),
+        Verb::Check(args) => check::check(args),
+        Verb::Plan(args) => document::plan(args),
+        Verb::Graph(args) => document::graph(args),
+        Verb::Status(args) => read::status(args, &State::open(state)?),
+        Verb::List(args) => Ok(read::list(args, &State::open(state)?)),
+        Verb::Show(args) => read::show(args, &State::open(state)?),
+        Verb::Logs(args) => logs::logs(args, &State::open(state)?),
+        Verb::Why(args) => read::why(args, &State::open(state)?),
+        Verb::Go(args) => order::answer(args, true, &State::open(state)?),
+        Verb::NoGo(args) => order::answer(args, false, &State::open(state)?),
+        Verb::Pause(args) => order::pause(args, &State::open(state)?),
+        Verb::Stop(args) => order::stop(args, &State::open(state)?),
+        Verb::Rollback(args) => order::rollback(args, &State::open(state)?),
+        Verb::Retry(args) => order::about_step(args, |step| Act::Retry { step }, &State::open(state)?),
+        Verb::Skip(args) => order::about_step(args, |step| Act::Skip { step }, &State::open(state)?),
+        Verb::MarkDone(args) => order::about_step(args, |step| Act::MarkDone { step }, &State::open(state)?),
+        Verb::Attach(args) => attach::attach(args, &State::open(state)?),
+        Verb::Audit(args) => read::audit(args, &State::open(state)?),
+        Verb::Schema => Ok(document::schema()),
+        Verb::Completions(args) => Ok(document::completions(args)),
+    }
+}

@@ -1,0 +1,113 @@
+//! A run read from its journal, for verbs that only look at it.
+
+use std::fs;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::failure::Failure;
+use super::runs::State;
+use super::stage;
+use crate::drive::live::start::RunFolder;
+use crate::drive::{Heard, replay};
+use crate::engine::{Engine, Standing};
+use crate::journal::Header;
+use crate::journal::lock::{Holder, Lock};
+use crate::model::{Plan, RunId, StepId, Time};
+use crate::report::{Story, Told};
+
+/// A run as its journal tells it.
+pub(super) struct Past {
+    pub(super) run: RunId,
+    pub(super) folder: RunFolder,
+    pub(super) header: Header,
+    pub(super) plan: Arc<Plan>,
+    pub(super) engine: Engine,
+    pub(super) story: Story,
+    pub(super) news: Vec<Told>,
+    /// The process that drives it now.
+    pub(super) holder: Option<Holder>,
+}
+
+impl Past {
+    /// The run of that name; without a name, the only one that is not finished, else the latest.
+    pub(super) fn find(state: &State, name: Option<&str>) -> Result<Self, Failure> {
+        Self::read(state, state.find(name, is_unfinished)?)
+    }
+
+    /// Reads a run.
+    pub(super) fn read(state: &State, run: RunId) -> Result<Self, Failure> {
+        let folder = state.folder(&run);
+        let holder = Lock::holder_of_run(folder.path());
+        let path = folder.journal();
+        let bytes =
+            fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+        let plan = stage::frozen(&folder, &bytes)?;
+        let mut story = stage::new_story(&plan, &run);
+        let (header, _) = crate::journal::Reader::new(&bytes).map_err(Failure::could_not)?;
+        let mut news = Vec::new();
+        let (header, engine) = replay(&plan, &bytes, |heard| match heard {
+            Heard::Record(_) => {}
+            Heard::Order(record, command) => story.view.order(&plan, record.at, &command),
+            Heard::News(told) => {
+                let told = crate::drive::live::telling::told(&told, &header);
+                story.take(&plan, &told);
+                news.push(told);
+            }
+        })
+        .map_err(Failure::could_not)?;
+        story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
+        let mut past = Self { run, folder, header, plan, engine, story, news, holder };
+        past.look();
+        Ok(past)
+    }
+
+    /// Brings the view to this moment.
+    pub(super) fn look(&mut self) {
+        let last = self.story.view.now;
+        let now = if self.engine.outcome().is_some() { last } else { last.max(self.now()) };
+        self.story.view.look(&self.plan, now);
+    }
+
+    /// The time of the run by the wall clock; near enough for a screen.
+    fn now(&self) -> Time {
+        let since = crate::drive::live::clock::wall().millis().saturating_sub(self.header.wall.millis());
+        Time::from_millis(u64::try_from(since).unwrap_or(0))
+    }
+
+    /// When it began, on the calendar.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.header.wall.millis()).ok()
+    }
+
+    /// Where it stands, in a word.
+    pub(super) fn word(&self) -> &'static str {
+        match self.engine.standing() {
+            Standing::Preflight => "preflight",
+            Standing::Forward => "forward",
+            Standing::Paused { .. } => "paused",
+            Standing::Weighing | Standing::RollingBack => "rolling_back",
+            Standing::Stuck => "stuck",
+            Standing::Ending => "stopping",
+            Standing::Ended(outcome) => outcome.word(),
+        }
+    }
+
+    /// The step of that name.
+    pub(super) fn step(&self, name: &str) -> Result<StepId, Failure> {
+        step(&self.plan, name)
+    }
+}
+
+/// The step of that name.
+pub(super) fn step(plan: &Plan, name: &str) -> Result<StepId, Failure> {
+    plan.step_named(name).ok_or_else(|| {
+        let names: Vec<&str> = plan.steps().iter().map(|step| step.name.as_str()).take(20).collect();
+        Failure::wrong(format!("the runbook has no step `{name}`")).hint(format!("its steps are {}", names.join(", ")))
+    })
+}
+
+/// Whether something can still happen in a run.
+pub(super) fn is_unfinished(folder: &RunFolder) -> bool {
+    super::before::standing(folder).is_ok_and(|engine| engine.outcome().is_none())
+}

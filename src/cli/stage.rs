@@ -1,0 +1,198 @@
+//! What `exec` and `resume` have in common: reading a runbook, who is told, and the play itself.
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::Output;
+use super::exec::Document;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::drive::live::desk::{Desk, Sitting};
+use crate::drive::live::start::{RunFolder, Started};
+use crate::drive::live::{Driver, Options, Parts};
+use crate::drive::{Fact, Heard, replay};
+use crate::journal::Reader;
+use crate::journal::record::digest;
+use crate::model::{Bounds, Plan, RunId};
+use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme, View};
+
+/// Reads a runbook; prints every problem where it has errors.
+pub(super) fn read(path: &Path) -> Result<Document, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::wrong(format!("could not read `{}`: {error}", path.display())))?;
+    let reading = crate::syntax::read(&text);
+    let Some(plan) = reading.plan else {
+        return Err(super::check::failure(path, &text, &reading.problems));
+    };
+    let absolute =
+        path.canonicalize().map_err(|error| Failure::could_not(format!("find `{}`: {error}", path.display())))?;
+    let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+    Ok(Document { text, folder, plan: Arc::new(plan) })
+}
+
+/// The bytes of a run's journal.
+pub(super) fn journal_of(folder: &RunFolder) -> Result<Vec<u8>, Failure> {
+    let path = folder.journal();
+    fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))
+}
+
+/// Reads the frozen runbook of a run, and proves that it is the one that its journal names.
+pub(super) fn frozen(folder: &RunFolder, journal: &[u8]) -> Result<Arc<Plan>, Failure> {
+    let path = folder.document();
+    let text =
+        fs::read_to_string(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+    let (header, _) = Reader::new(journal).map_err(Failure::could_not)?;
+    if digest(text.as_bytes()) != header.document {
+        return Err(Failure::could_not(format!("use `{}`: it has been changed since the run began", path.display()))
+            .hint("a run works from its frozen copy; put back what it was"));
+    }
+    let reading = crate::syntax::read(&text);
+    reading.plan.map(Arc::new).ok_or_else(|| super::check::failure(&path, &text, &reading.problems))
+}
+
+/// One thread: every wait is a future.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Failure::could_not(format!("begin to wait for anything: {error}")))
+}
+
+/// Who is at the keyboard, for the record.
+pub(super) fn user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// A program on PATH.
+pub(super) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file())
+}
+
+/// Everything around a run but the run itself.
+pub(super) struct Setting {
+    pub(super) run: RunId,
+    pub(super) folder: RunFolder,
+    pub(super) user: String,
+    pub(super) output: Output,
+    pub(super) options: Options,
+    /// The journal so far, of a run that is taken up.
+    pub(super) history: Vec<u8>,
+}
+
+/// Carries a run on until it ends or this process has no more part in it; tells how it went.
+pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -> Result<Exit, Failure> {
+    let plan = Arc::clone(started.session.plan());
+    let at_terminal = setting.output == Output::Auto && io::stdout().is_terminal();
+    let view = remembered(&plan, &setting)?;
+    let asks = at_terminal && io::stdin().is_terminal() && !setting.options.no_wait;
+    let desk = Desk::new(Sitting {
+        user: setting.user.clone(),
+        run: &setting.run,
+        folder: setting.folder.path(),
+        on_interrupt: plan.about().on_interrupt,
+        watched: at_terminal,
+        terminal: asks.then(|| theme(true)),
+    });
+    let desk = desk.map_err(|error| Failure::could_not(format!("listen to orders: {error}")))?;
+    let taken_up = !setting.history.is_empty();
+    let mut driver = Driver::new(Parts {
+        session: started.session,
+        clock: started.clock,
+        folder: setting.folder.path().to_owned(),
+        key: started.key,
+        scope: started.scope,
+        desk,
+        reporter: reporter(&plan, &setting, at_terminal),
+        view,
+        options: setting.options.clone(),
+    });
+    if taken_up {
+        driver.take_up().await.map_err(Failure::could_not)?;
+    }
+    let parting = driver.run(facts).await;
+    let hint = format!("`runbook resume {}` takes it up", setting.run);
+    let parting = parting.map_err(|error| Failure::could_not(error).hint(hint))?;
+    if setting.output != Output::Json {
+        let story = story_of(&plan, &setting)?;
+        let width = if at_terminal { usize::from(console::Term::stdout().size().1) } else { 100 };
+        let theme = theme(at_terminal);
+        for line in story.summary(&plan, width, theme) {
+            say(&theme.paint(&line));
+        }
+    }
+    Ok(parting.into())
+}
+
+/// Prints a line. A reader or a terminal that went away is no reason to fail.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// The story of a run in which nothing has happened; it knows how long the way back takes at most.
+pub(super) fn new_story(plan: &Arc<Plan>, run: &RunId) -> Story {
+    let mut story = Story::new(plan, run.0.clone());
+    story.view.bounded_by(Arc::new(Bounds::of(plan)));
+    story
+}
+
+/// What a journal has told so far.
+fn remembered(plan: &Arc<Plan>, setting: &Setting) -> Result<View, Failure> {
+    let mut story = new_story(plan, &setting.run);
+    if !setting.history.is_empty() {
+        fold(plan, &setting.history, &mut story)?;
+    }
+    Ok(story.view)
+}
+
+/// Folds a journal into the story of its run.
+pub(super) fn fold(plan: &Arc<Plan>, bytes: &[u8], story: &mut Story) -> Result<(), Failure> {
+    let (header, _) = Reader::new(bytes).map_err(Failure::could_not)?;
+    replay(plan, bytes, |heard| match heard {
+        Heard::Record(_) => {}
+        Heard::Order(record, command) => story.view.order(plan, record.at, &command),
+        Heard::News(news) => story.take(plan, &crate::drive::live::telling::told(&news, &header)),
+    })
+    .map_err(Failure::could_not)?;
+    Ok(())
+}
+
+/// The story of a run as its journal tells it.
+fn story_of(plan: &Arc<Plan>, setting: &Setting) -> Result<Story, Failure> {
+    let path = setting.folder.journal();
+    let bytes = fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+    let mut story = new_story(plan, &setting.run);
+    fold(plan, &bytes, &mut story)?;
+    let now = story.view.now;
+    story.view.look(plan, now);
+    story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
+    Ok(story)
+}
+
+/// The look that the environment asks for.
+pub(super) fn theme(at_terminal: bool) -> Theme {
+    Theme::from_env(at_terminal, |name| std::env::var(name).ok())
+}
+
+fn reporter(plan: &Arc<Plan>, setting: &Setting, at_terminal: bool) -> Box<dyn Reporter> {
+    match setting.output {
+        Output::Json => Box::new(Json::new(Arc::clone(plan), setting.run.0.clone(), io::stdout())),
+        Output::Auto => reporter_at(plan, at_terminal),
+        Output::Plain => reporter_at(plan, false),
+    }
+}
+
+/// A live view at a terminal, else lines.
+pub(super) fn reporter_at(plan: &Arc<Plan>, at_terminal: bool) -> Box<dyn Reporter> {
+    if !at_terminal {
+        return Box::new(Plain::new(Arc::clone(plan), io::stdout(), theme(io::stdout().is_terminal())));
+    }
+    let size = Box::new(|| {
+        let (rows, columns) = console::Term::stdout().size();
+        (usize::from(columns), usize::from(rows))
+    });
+    Box::new(Terminal::new(Arc::clone(plan), io::stdout(), size, theme(true)))
+}
