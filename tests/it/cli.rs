@@ -1,0 +1,210 @@
+//! Verbs, exit codes and messages, through the binary.
+
+use std::fs;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use serde_json::Value as Json;
+
+const HEAD: &str = "format = 1\n[runbook]\nname = \"verbs\"\ntimeout = \"10m\"\nrollback_timeout = \"10m\"\n\
+                    [defaults]\ntimeout = \"30s\"\nkill_after = \"1s\"\n";
+
+const MAKE: &str = "[step.make]\nrun = \"echo made; touch made\"\nundo = { run = \"rm -f made\", timeout = \"10s\" }\n";
+
+const GATE: &str = "[step.ready]\nneeds = [\"make\"]\n\
+                    gate = { question = \"Now?\", expires = \"10m\", on_no_go = \"stop\" }\n";
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new(steps: &str) -> Self {
+        let bench = Self(tempfile::tempdir().expect("a folder"));
+        fs::write(bench.path("verbs.toml"), format!("{HEAD}{steps}")).expect("written");
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn does(&self, words: &[&str], code: i32) -> (String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
+        command.args(words).current_dir(self.0.path()).env("RUNBOOK_STATE_DIR", self.path("state"));
+        let output = command.output().expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{words:?}\n{out}\n{err}");
+        (out, err)
+    }
+
+    fn run(&self) -> String {
+        let (runs, _) = self.does(&["list", "--json"], 0);
+        let last = runs.lines().last().expect("there is a run");
+        let row: Json = serde_json::from_str(last).expect("an object a line");
+        row["run"].as_str().expect("it has a name").to_owned()
+    }
+}
+
+#[test]
+fn a_way_back_is_closed_when_its_rollback_window_has_passed() {
+    let bench = Bench::new(MAKE);
+    let text = fs::read_to_string(bench.path("verbs.toml")).expect("readable");
+    let window = |length: &str| {
+        let key = format!("[runbook]\nrollback_window = \"{length}\"\n");
+        fs::write(bench.path("verbs.toml"), text.replace("[runbook]\n", &key)).expect("written");
+    };
+    window("1ms");
+    bench.does(&["exec", "verbs.toml"], 0);
+    let late = bench.does(&["rollback"], 3).1;
+    assert!(late.contains("rollback window has passed"), "{late}");
+    assert!(bench.path("made").exists());
+    // So a new run need not close it; and while a window is open, the way back is.
+    window("1h");
+    bench.does(&["exec", "verbs.toml"], 0);
+    bench.does(&["rollback", &bench.run()], 0);
+    assert!(!bench.path("made").exists());
+}
+
+#[test]
+fn a_run_that_succeeded_can_be_read_and_taken_back() {
+    let bench = Bench::new(MAKE);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let (status, _) = bench.does(&["status", "--json"], 0);
+    let status: Json = serde_json::from_str(&status).expect("an object");
+    assert_eq!((&status["state"], &status["would_be_undone"][0]), (&"succeeded".into(), &"make".into()));
+    assert!(bench.does(&["show"], 0).0.contains("SUCCEEDED"));
+    assert!(bench.does(&["why", "make"], 0).0.contains("step make is done"));
+    assert!(bench.does(&["logs", "make"], 0).0.contains("made\n"));
+    for line in bench.does(&["show", "--json"], 0).0.lines() {
+        let event: Json = serde_json::from_str(line).expect("an object a line");
+        assert!(event["sentence"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_journal_is_proved_by_its_head_and_by_no_other() {
+    let bench = Bench::new(MAKE);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let (audit, _) = bench.does(&["audit", "--json"], 0);
+    let audit: Json = serde_json::from_str(&audit).expect("an object");
+    let head = audit["head"].as_str().expect("a hash");
+    assert!(bench.does(&["audit", "--head", head], 0).0.contains("covers everything"));
+    bench.does(&["audit", "--head", &"0".repeat(63).replace('0', "a")], 2);
+    bench.does(&["audit", "--head", &"a".repeat(64)], 1);
+}
+
+#[test]
+fn a_run_that_is_waiting_can_be_answered_when_it_is_taken_up() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    let run = bench.run();
+    let (_, err) = bench.does(&["go", "ready"], 3);
+    assert!(err.contains(&format!("runbook resume {run} --go ready")), "{err}");
+    let (_, err) = bench.does(&["retry", "make"], 3);
+    assert!(err.contains(&format!("runbook resume {run}")), "{err}");
+    bench.does(&["resume", "--go", "ready"], 0);
+}
+
+#[test]
+fn rollback_takes_a_run_back_that_nobody_drives() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    assert!(bench.path("made").exists());
+    bench.does(&["rollback", "--reason", "enough"], 0);
+    assert!(!bench.path("made").exists());
+    let (_, err) = bench.does(&["rollback"], 2);
+    assert!(err.contains("list"), "{err}");
+}
+
+#[test]
+fn stop_ends_a_run_that_nobody_drives() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    bench.does(&["stop"], 0);
+    assert!(bench.does(&["show"], 0).0.contains("STOPPED"));
+    assert!(bench.path("made").exists());
+}
+
+#[test]
+fn an_unfinished_run_refuses_a_new_one_and_names_the_ways_out() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    let (_, err) = bench.does(&["exec", "verbs.toml"], 3);
+    for way in ["runbook resume", "runbook rollback", "runbook stop"] {
+        assert!(err.contains(way), "{err}");
+    }
+    bench.does(&["exec", "verbs.toml", "--or-resume", "--go", "ready"], 0);
+}
+
+#[test]
+fn a_run_that_does_not_exist_is_wrong_usage() {
+    let bench = Bench::new(MAKE);
+    let (_, err) = bench.does(&["status"], 2);
+    assert!(err.contains("there is no run"), "{err}");
+    bench.does(&["exec", "verbs.toml"], 0);
+    let (_, err) = bench.does(&["status", "nothing-like-it"], 2);
+    assert!(err.contains("runbook list"), "{err}");
+    let (_, err) = bench.does(&["why", "makes"], 2);
+    assert!(err.contains("its steps are make"), "{err}");
+}
+
+#[test]
+fn a_shortened_name_must_fit_one_run_only() {
+    let bench = Bench::new("[step.look]\nrun = \"true\"\neffect = \"none\"\n");
+    bench.does(&["exec", "verbs.toml"], 0);
+    let run = bench.run();
+    bench.does(&["show", &run[..run.len() - 1]], 0);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let (_, err) = bench.does(&["show", "2"], 2);
+    assert!(err.contains("could be any of"), "{err}");
+}
+
+#[test]
+fn check_says_every_problem_with_its_place() {
+    let bench = Bench::new("[step.a]\nrun = \"true\"\nneeds = [\"b\"]\ntimout = \"1s\"\n");
+    let (out, _) = bench.does(&["check", "--json", "verbs.toml"], 2);
+    let problems: Vec<Json> = out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+    assert!(problems.len() >= 2, "{out}");
+    for problem in &problems {
+        assert!(problem["line"].as_u64() > Some(8) && problem["file"] == "verbs.toml", "{problem}");
+    }
+    let (_, err) = bench.does(&["exec", "verbs.toml"], 2);
+    assert!(err.contains("verbs.toml:") && err.contains("timout"), "{err}");
+}
+
+#[test]
+fn a_dry_run_finds_what_would_be_refused_and_changes_nothing() {
+    let preflight = "[probe.there]\nrun = [\"test\", \"-e\", \"there\"]\nbool = \"exit\"\n\
+                     [[preflight]]\nthat = \"probe.there\"\nsay = \"nothing to migrate\"\n";
+    let bench = Bench::new(&format!("{preflight}{MAKE}"));
+    let (out, _) = bench.does(&["exec", "--dry-run", "verbs.toml"], 3);
+    assert!(out.contains("nothing to migrate"), "{out}");
+    fs::write(bench.path("there"), "").expect("written");
+    let (out, _) = bench.does(&["exec", "--dry-run", "verbs.toml"], 0);
+    assert!(out.contains("not checked  step make"), "{out}");
+    assert!(!bench.path("made").exists() && !bench.path("state/runs").exists());
+}
+
+#[test]
+fn what_needs_no_run_is_printed() {
+    let bench = Bench::new(MAKE);
+    assert!(bench.does(&["plan", "verbs.toml"], 0).0.contains("make"));
+    assert!(bench.does(&["graph", "verbs.toml", "dot"], 0).0.contains("digraph"));
+    assert!(bench.does(&["graph", "verbs.toml", "mermaid"], 0).0.contains("make"));
+    serde_json::from_str::<Json>(&bench.does(&["schema"], 0).0).expect("the schema is JSON");
+    assert!(bench.does(&["completions", "bash"], 0).0.contains("runbook"));
+    assert!(bench.does(&["list"], 0).0.contains("no runs yet"));
+}
+
+#[test]
+fn a_step_cannot_answer_its_own_gate() {
+    let cheat = format!(
+        "[step.cheat]\nrun = [\"sh\", \"-c\", \"i=0; until test -e tried; do sleep 0.1; {} go ready >said 2>&1; \
+         grep -q started said && touch tried; i=$((i+1)); test $i -lt 50; done\"]\neffect = \"none\"\n",
+        env!("CARGO_BIN_EXE_runbook")
+    );
+    let gate = "[step.ready]\ngate = { question = \"Now?\", expires = \"8s\", on_no_go = \"stop\" }\n";
+    let bench = Bench::new(&format!("{cheat}{gate}"));
+    bench.does(&["exec", "verbs.toml"], 5);
+    assert!(fs::read_to_string(bench.path("said")).expect("it tried").contains("a process that the run has started"));
+}

@@ -1,0 +1,131 @@
+//! Tiny plans, every answer in every order: always, sometimes, and an exact count of states.
+
+use insta::assert_snapshot;
+use runbook::drive::explore::{Exploration, Explored, Seen, explore};
+use runbook::drive::simulate::Dice;
+use runbook::engine::{Command, Notice, Output, Standing};
+use runbook::model::{Part, RunOutcome, StepId, Target};
+
+use super::random::random_plan;
+use super::sketch::plan;
+
+fn tells(seen: Seen<'_>, what: impl Fn(Notice) -> bool) -> bool {
+    seen.outbox.outputs().iter().any(|output| matches!(output, Output::Tell(notice) if what(*notice)))
+}
+
+fn starts(seen: Seen<'_>, part: Part) -> impl Iterator<Item = StepId> + '_ {
+    seen.outbox.outputs().iter().filter_map(move |output| match output {
+        Output::Do(Command::StartAttempt { attempt }) if attempt.part == part => Some(attempt.step),
+        _ => None,
+    })
+}
+
+/// What holds of every plan.
+fn with_rules(exploration: Exploration<'_>) -> Exploration<'_> {
+    exploration
+        .always("what went back to the start and ended left nothing in effect", |seen| {
+            let to_start = |notice| notice == Notice::RollbackFinished { target: Target::Start };
+            !tells(seen, to_start) || seen.engine.outcome().is_none() || seen.engine.in_effect().next().is_none()
+        })
+        .always("a succeeded run has nothing that failed", |seen| {
+            seen.engine.outcome() != Some(RunOutcome::Succeeded) || seen.engine.failed_steps().is_empty()
+        })
+        .always("nothing but a bracket starts forward while the run goes back", |seen| {
+            let is_bracket = |step| seen.engine.plan().step(step).held_for.is_some();
+            seen.engine.standing() != Standing::RollingBack || starts(seen, Part::Forward).all(is_bracket)
+        })
+}
+
+fn told(explored: &Explored) -> String {
+    assert_eq!(explored.broken, None);
+    assert_eq!(explored.missed, Vec::<&str>::new());
+    assert!(!explored.cut_off);
+    let endings: Vec<String> = explored.endings.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    format!("{} states: {}", explored.states, endings.join(", "))
+}
+
+#[test]
+fn one_step_has_no_bad_ending() {
+    let explored = with_rules(explore(&plan("a; undo a")))
+        .faults(2)
+        .sometimes("its undo fails", |seen| tells(seen, |notice| matches!(notice, Notice::RunStuck { .. })))
+        .sometimes("it is in doubt", |seen| tells(seen, |notice| matches!(notice, Notice::StepInDoubt { .. })))
+        .run();
+    assert_snapshot!(told(&explored), @r"79 states: 5 succeeded, 3 rolled_back, 8 stopped");
+}
+
+#[test]
+fn two_steps_and_a_guard_have_no_bad_ending() {
+    let explored = with_rules(explore(&plan("a -> b; undo a, b; retry b 2; guard g during b")))
+        .faults(2)
+        .sometimes("the guard is breached", |seen| tells(seen, |notice| matches!(notice, Notice::GuardBreached { .. })))
+        .sometimes("it widens", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::RollbackStarted { widened: true, .. }))
+        })
+        .run();
+    assert_snapshot!(told(&explored), @r"327 states: 8 succeeded, 8 rolled_back, 19 stopped");
+}
+
+#[test]
+fn two_branches_and_a_target_have_no_bad_ending() {
+    let explored = with_rules(explore(&plan("a -> b; x; undo a, b, x; fail b to a retry 1; undo_success b")))
+        .faults(2)
+        .sometimes("a second pass begins", |seen| tells(seen, |notice| matches!(notice, Notice::PassStarted { .. })))
+        .run();
+    assert_snapshot!(told(&explored), @r"1527 states: 17 succeeded, 15 rolled_back, 71 stopped");
+}
+
+#[test]
+fn a_gate_and_a_drop_have_no_bad_ending() {
+    let irreversible = StepId::at(2);
+    let explored =
+        with_rules(explore(&plan("a -> sign -> wipe; undo a; gate sign rollback; drop wipe; fail wipe pause")))
+            .faults(2)
+            .always("what cannot be undone is not undone", move |seen| {
+                starts(seen, Part::Undo(0)).all(|step| step != irreversible)
+            })
+            .sometimes("going back is refused", |seen| {
+                tells(seen, |notice| matches!(notice, Notice::RunPaused { behind: Some(_), .. }))
+            })
+            .run();
+    assert_snapshot!(told(&explored), @r"223 states: 8 succeeded, 8 rolled_back, 31 stopped");
+}
+
+#[test]
+fn a_bracket_and_a_way_back_that_is_watched_have_no_bad_ending() {
+    let plan =
+        plan("quiet -> a -> b; undo quiet, a, b; undo_require a; hold quiet phase; phase p = quiet a; phase q = b");
+    let explored = with_rules(explore(&plan))
+        .faults(2)
+        .always("nothing inside is undone while the bracket is closed", |seen| {
+            starts(seen, Part::Undo(0)).all(|step| step.index() == 0 || seen.engine.brackets_held().next().is_some())
+        })
+        .sometimes("it is opened again", |seen| tells(seen, |notice| matches!(notice, Notice::BracketReopening { .. })))
+        .sometimes("the way back is weighed", |seen| seen.engine.standing() == Standing::Weighing)
+        .sometimes("the way back is shut", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::RunPaused { shut: Some(_), .. }))
+        })
+        .run();
+    assert_snapshot!(told(&explored), @r"1635 states: 17 succeeded, 17 rolled_back, 100 stopped");
+}
+
+#[test]
+fn a_phase_with_a_window_and_criteria_has_no_bad_ending() {
+    let explored =
+        with_rules(explore(&plan("m -> a; manual m; undo a; success a for; phase p = m a; phase_require p; window p")))
+            .faults(2)
+            .sometimes("it waits for its window", |seen| {
+                tells(seen, |notice| matches!(notice, Notice::PhaseWaiting { .. }))
+            })
+            .run();
+    assert_snapshot!(told(&explored), @r"375 states: 8 succeeded, 14 rolled_back, 32 stopped");
+}
+
+#[test]
+fn random_plans_of_a_few_steps_have_no_bad_ending() {
+    for seed in 0..60 {
+        let explored = with_rules(explore(&random_plan(&mut Dice::new(seed), 3))).run();
+        assert_eq!(explored.broken, None, "seed {seed}");
+        assert!(!explored.cut_off, "seed {seed}");
+    }
+}

@@ -1,0 +1,4 @@
+//! Real things for tests to talk to.
+
+pub(crate) mod postgres;
+pub(crate) mod web;
