@@ -46,6 +46,16 @@ impl Bench {
 }
 
 #[test]
+fn a_preflight_check_that_fails_refuses_the_run_with_its_sentence() {
+    let preflight = "[[preflight]]\nthat = \"probe.there\"\nsay = \"the old server is gone\"\n\
+                     [probe.there]\nrun = [\"test\", \"-e\", \"old\"]\nbool = \"exit\"\n";
+    let bench = Bench::new(&format!("{preflight}{MAKE}"));
+    let said = bench.does(&["exec", "verbs.toml"], 3).0;
+    assert!(said.contains("the old server is gone: probe.there = false"), "{said}");
+    assert!(!bench.path("made").exists());
+}
+
+#[test]
 fn a_way_back_is_closed_when_its_rollback_window_has_passed() {
     let bench = Bench::new(MAKE);
     let text = fs::read_to_string(bench.path("verbs.toml")).expect("readable");

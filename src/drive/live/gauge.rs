@@ -7,7 +7,7 @@ use super::attempt::Locals;
 use super::probe::Sample;
 use super::scope::{RunScope, View};
 use crate::drive::Fact;
-use crate::engine::{Event, Question};
+use crate::engine::{Asked, Event, Question};
 use crate::measure::{Finding, Health, Judge, Latest};
 use crate::model::{GuardId, Plan, ProbeId, StepId, Time, Verdict};
 
@@ -121,6 +121,15 @@ impl Gauge {
         self.judge.health(guard)
     }
 
+    /// A refused run has no other place for the sentence of the preflight check that refused it.
+    fn in_words(&self, question: Question, verdict: Verdict, evidence: String) -> String {
+        let say = question.asked.criterion(&self.plan).and_then(|criterion| criterion.say.as_deref());
+        match (question.asked, say) {
+            (Asked::Preflight(_), Some(say)) if verdict != Verdict::Holds => format!("{say}: {evidence}"),
+            _ => evidence,
+        }
+    }
+
     fn facts(&mut self, found: Vec<Finding<Key>>) -> Vec<Fact> {
         found.into_iter().filter_map(|finding| self.fact(finding)).collect()
     }
@@ -128,6 +137,7 @@ impl Gauge {
     fn fact(&mut self, finding: Finding<Key>) -> Option<Fact> {
         match finding {
             Finding::Judged { key: Key::Question(question), verdict, evidence } => {
+                let evidence = self.in_words(question, verdict, evidence);
                 Some(Fact::new(Event::Judged { question, verdict }).with_evidence(evidence))
             }
             Finding::Judged { key: Key::WayBack(step, n), verdict, evidence } => {
