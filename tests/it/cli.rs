@@ -56,6 +56,17 @@ fn a_preflight_check_that_fails_refuses_the_run_with_its_sentence() {
 }
 
 #[test]
+fn what_another_steps_undo_removes_is_told_as_undone_with_it() {
+    let fill = "[step.fill]\nneeds = [\"make\"]\nrun = \"echo more >> made\"\nundone_by = \"make\"\n\
+                [step.fails]\nneeds = [\"fill\"]\nrun = \"exit 1\"\neffect = \"none\"\n";
+    let bench = Bench::new(&format!("{MAKE}{fill}"));
+    let told = bench.does(&["exec", "verbs.toml"], 4).0;
+    let undone = told.lines().find(|line| line.trim_start().starts_with("undone ")).expect("a line of the summary");
+    assert!(undone.contains("make") && undone.contains("fill"), "{told}");
+    assert!(!bench.path("made").exists());
+}
+
+#[test]
 fn a_way_back_is_closed_when_its_rollback_window_has_passed() {
     let bench = Bench::new(MAKE);
     let text = fs::read_to_string(bench.path("verbs.toml")).expect("readable");

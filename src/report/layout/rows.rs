@@ -125,7 +125,7 @@ fn phase_line(page: &Page<'_>, phase: &PhaseView, columns: Columns) -> Line {
     left.push(Role::Dim, text);
     let right = match phase.state {
         PhaseState::Pending | PhaseState::Waiting | PhaseState::Undone => Line::new(),
-        PhaseState::Done | PhaseState::Failed => Line::of(Role::Dim, ticking_text(phase.clock.spent(page.now()))),
+        PhaseState::Done | PhaseState::Failed => Line::of(Role::Dim, phase.clock.spent(page.now()).to_string()),
         PhaseState::Running | PhaseState::Measuring => {
             let spent = phase.clock.spent(page.now());
             timed(page, spent, phase.clock.bound, Role::Active)

@@ -3,7 +3,8 @@
 use super::{Health, Mode, PhaseState, StepState, Stopwatch, View, Way, place};
 use crate::engine::{Notice, Origin};
 use crate::model::{
-    Action, AttemptId, Node, Part, PhaseId, Plan, RunOutcome, Span, StepId, StepOutcome, Target, Time, Wait, Work,
+    Action, AttemptId, Node, Part, PhaseId, Plan, RunOutcome, Span, StepId, StepOutcome, Target, Time, Wait, WayHome,
+    Work,
 };
 use crate::report::{Told, words};
 
@@ -48,7 +49,10 @@ impl View {
             Notice::WayBackClosed => self.gone = Some("it is closed for good".into()),
             Notice::RollbackStarted { target, origin, .. } => self.turn_back(plan, target, origin, at),
             Notice::UndoStarted { step, attempt } => self.start_undo(plan, step, attempt, at),
-            Notice::UndoSucceeded { step, .. } => self.end_undo(step),
+            Notice::UndoSucceeded { step, .. } => {
+                self.end_undo(step);
+                self.end_what_it_removes(plan, step);
+            }
             Notice::UndoFailed { step, .. } => self.set_step(step, StepState::UndoFailed),
             Notice::RollbackFinished { target } => self.arrive(plan, target, at),
             Notice::PassStarted { target, .. } => self.begin_pass(plan, target, at),
@@ -194,6 +198,15 @@ impl View {
             && goes_back
         {
             self.set_phase(phase, PhaseState::Undone);
+        }
+    }
+
+    /// Steps whose effect that undo removed with its own are undone with it (`undone_by`).
+    fn end_what_it_removes(&mut self, plan: &Plan, by: StepId) {
+        for step in plan.step_ids() {
+            if plan.step(step).way_home == WayHome::UndoneBy(by) && self.step(step).in_effect {
+                self.end_undo(step);
+            }
         }
     }
 
