@@ -28,9 +28,13 @@ tidy:
 schema:
     cargo run --quiet -- schema > schemas/runbook.schema.json
 
-# Licences, sources and duplicates of all dependencies (wants cargo-deny)
+# Licences, bans, duplicates, sources and number of all dependencies
 deny:
-    cargo deny check licenses bans sources
+    scripts/deny
+
+# Known faults of dependencies; fetches the database, which CI cannot
+advisories:
+    scripts/deny advisories
 
 # Figures against floors measured in the same run
 bench:
