@@ -1,0 +1,110 @@
+//! What is measured and watched: probes and guards.
+
+use super::Rollback;
+use crate::model::{ConditionId, Http, HttpPart, PhaseId, Run, Span, Sql, StepId};
+
+/// A condition watched all the time in its scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Its name.
+    pub name: String,
+    /// Where it is awake.
+    pub scope: Scope,
+    /// How often a guard over several probes is judged.
+    pub every: Span,
+    /// What must hold.
+    pub require: ConditionId,
+    /// So many failing samples...
+    pub failures: u32,
+    /// ...among the last so many are a breach.
+    pub of: u32,
+    /// What a sample without data counts for.
+    pub no_data: NoData,
+    /// What a breach does.
+    pub on_breach: OnBreach,
+    /// What to try first.
+    pub remedy: Option<String>,
+}
+
+/// Where a guard is awake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On the whole way forward.
+    Everywhere,
+    /// From the start to the end of these phases.
+    Phases(Vec<PhaseId>),
+    /// From the start to the settling of these steps.
+    Steps(Vec<StepId>),
+}
+
+/// What a sample without data counts for in a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoData {
+    /// A failing one.
+    Fail,
+    /// Nothing.
+    Ignore,
+    /// So many of them pause the run.
+    Pause,
+}
+
+/// What a breach does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OnBreach {
+    /// Goes back.
+    Rollback(Rollback),
+    /// Pauses the run.
+    Pause,
+    /// Is told, and nothing else.
+    Warn,
+}
+
+/// A read-only measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// Read as `probe.<name>`.
+    pub name: String,
+    /// How a sample is taken.
+    pub source: ProbeSource,
+    /// How often.
+    pub interval: Span,
+    /// The bound of one sample; beyond it there is no data.
+    pub timeout: Span,
+    /// What the answer is taken for.
+    pub as_: ProbeAs,
+    /// For people.
+    pub unit: Option<String>,
+    /// It summarises that much of the past: fresh only that much later (R13).
+    pub covers: Span,
+}
+
+/// How a sample is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeSource {
+    /// Standard output of a process (or its exit code, with [`ProbeAs::ExitCode`]).
+    Run(Run),
+    /// A request's answer.
+    Http {
+        /// The request.
+        request: Http,
+        /// The part of the answer.
+        part: HttpPart,
+    },
+    /// The first column of the first row.
+    Sql(Sql),
+}
+
+/// What a probe's answer is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeAs {
+    /// A whole or decimal number.
+    Number,
+    /// Text.
+    Text,
+    /// `true` or `false`, also `t`, `f`, `1`, `0`.
+    Bool,
+    /// `bool = "exit"`: exit code 0 is true, 1 false, anything else no data.
+    ExitCode,
+    /// Any JSON.
+    Json,
+}
