@@ -4,10 +4,17 @@
 mod fold;
 mod look;
 mod orders;
+mod step;
+mod stopwatch;
+mod watched;
 
 use std::sync::Arc;
 
-use crate::model::{Bounds, Plan, Scope, Span, StepId, StepOutcome, Target, Time};
+pub use step::{StepState, StepView, Way};
+pub use stopwatch::Stopwatch;
+pub use watched::{GuardView, Health, ProbeView, Reading};
+
+use crate::model::{Bounds, Plan, Scope, Span, StepId, Target, Time};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,39 +87,6 @@ pub enum Mode {
     },
 }
 
-/// A bounded time that may stand still.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stopwatch {
-    /// How long it may take, where that is bounded.
-    pub bound: Option<Span>,
-    spent: Span,
-    since: Option<Time>,
-}
-
-impl Stopwatch {
-    /// One that has not been started.
-    pub const fn new(bound: Option<Span>) -> Self {
-        Self { bound, spent: Span::ZERO, since: None }
-    }
-
-    /// Goes on from `at`.
-    pub fn start(&mut self, at: Time) {
-        self.since.get_or_insert(at);
-    }
-
-    /// Stands still from `at`.
-    pub fn stop(&mut self, at: Time) {
-        if let Some(since) = self.since.take() {
-            self.spent = self.spent.plus(at.since(since));
-        }
-    }
-
-    /// What is spent at `now`.
-    pub fn spent(&self, now: Time) -> Span {
-        self.spent.plus(self.since.map_or(Span::ZERO, |since| now.since(since)))
-    }
-}
-
 /// A phase at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhaseView {
@@ -143,201 +117,6 @@ pub enum PhaseState {
     Failed,
     /// Gone back behind its start.
     Undone,
-}
-
-/// A step at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepView {
-    /// Its name.
-    pub name: String,
-    /// Its phase, where there are phases.
-    pub phase: Option<crate::model::PhaseId>,
-    /// Where it stands.
-    pub state: StepState,
-    /// The attempts of its own action so far.
-    pub attempts: u32,
-    /// The attempts of its undo so far.
-    pub undo_attempts: u32,
-    /// When it began in this pass.
-    pub began: Option<Time>,
-    /// How long it took, from its beginning to the end of its criteria.
-    pub took: Option<Span>,
-    /// Its action was started in this run, and it has not been undone since.
-    pub in_effect: bool,
-    /// It is a bracket, and its phase or the run has ended: its undo has run without a rollback (R12a).
-    pub released: bool,
-    /// What it came to on the way forward, whatever happened since.
-    pub outcome: Option<StepOutcome>,
-}
-
-/// Where a step stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StepState {
-    /// Not begun.
-    Pending,
-    /// Conditions are looked at before its action.
-    Checking {
-        /// Which.
-        what: String,
-        /// Since when.
-        since: Time,
-        /// Going back?
-        way: Way,
-    },
-    /// Its action runs.
-    Running {
-        /// Since when.
-        since: Time,
-        /// For how long at most.
-        bound: Span,
-        /// Which try of this pass, and how many there may be.
-        tries: (u32, u32),
-        /// Going back?
-        way: Way,
-    },
-    /// Its action is being stopped.
-    Stopping {
-        /// Since when.
-        since: Time,
-    },
-    /// Its action has ended; its criteria are measured.
-    Measuring {
-        /// Since when.
-        since: Time,
-        /// For how long at most.
-        bound: Option<Span>,
-        /// What.
-        what: String,
-        /// Going back?
-        way: Way,
-    },
-    /// A try failed; it waits for the next.
-    Resting {
-        /// Until when at the latest.
-        until: Time,
-        /// Which try comes next, and how many there may be.
-        tries: (u32, u32),
-        /// Going back?
-        way: Way,
-    },
-    /// Waits for a person's answer.
-    Asking {
-        /// What is asked.
-        question: String,
-        /// Since when.
-        since: Time,
-        /// When it expires.
-        expires: Option<Time>,
-    },
-    /// Settled on the way forward.
-    Settled(StepOutcome),
-    /// Whether it took effect is not known.
-    InDoubt,
-    /// Its undo failed.
-    UndoFailed,
-    /// Undone.
-    Undone,
-}
-
-/// Which way something is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// The step's own action.
-    There,
-    /// Its undo.
-    Back,
-}
-
-impl StepState {
-    /// Whether it deserves a line of its own while others are only counted.
-    pub fn is_active(&self) -> bool {
-        match self {
-            Self::Pending | Self::Undone => false,
-            Self::Settled(outcome) => matches!(outcome, StepOutcome::Failed | StepOutcome::Unknown),
-            Self::Checking { .. }
-            | Self::Running { .. }
-            | Self::Stopping { .. }
-            | Self::Measuring { .. }
-            | Self::Resting { .. }
-            | Self::Asking { .. }
-            | Self::InDoubt
-            | Self::UndoFailed => true,
-        }
-    }
-
-    /// Whether a rollback would have to stop it first.
-    fn is_running_forward(&self) -> bool {
-        matches!(self, Self::Running { way: Way::There, .. } | Self::Stopping { .. })
-    }
-
-    /// Whether what waits for it may go on.
-    pub fn satisfies_needs(&self) -> bool {
-        match self {
-            Self::Settled(outcome) => matches!(
-                outcome,
-                StepOutcome::Done | StepOutcome::Found | StepOutcome::Skipped | StepOutcome::Tolerated
-            ),
-            _ => false,
-        }
-    }
-}
-
-/// A probe at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeView {
-    /// Its name.
-    pub name: String,
-    /// Its unit.
-    pub unit: Option<String>,
-    /// Its latest sample, if it has been asked.
-    pub reading: Option<Reading>,
-    /// Whether it is asked at present.
-    pub polled: bool,
-}
-
-/// One sample.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Its value as text; `None`: no data.
-    pub value: Option<String>,
-    /// When it was asked for.
-    pub at: Time,
-    /// Since when every condition over it has held, where there is one and it does.
-    pub good_since: Option<Time>,
-}
-
-/// A guard at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuardView {
-    /// Its name.
-    pub name: String,
-    /// What must hold.
-    pub rule: String,
-    /// So many failing samples are a breach...
-    pub failures: u32,
-    /// ...among so many.
-    pub of: u32,
-    /// Whether its whole scope is the run.
-    pub everywhere: bool,
-    /// How it is.
-    pub health: Health,
-}
-
-/// How a guard is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// Not watched here.
-    Asleep,
-    /// Watched, and has not held yet.
-    Waking,
-    /// Holds.
-    Healthy,
-    /// So many of its last samples failed, not yet a breach.
-    Failing(u32),
-    /// Breached.
-    Breached,
-    /// Gets no data.
-    Blind,
 }
 
 /// What going back takes.

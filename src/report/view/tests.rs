@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::{Asked, Command, Deadline, Notice};
-use crate::model::{FactId, GuardId, Part, PhaseId};
+use crate::model::{FactId, GuardId, Part, PhaseId, StepOutcome};
 use crate::report::{Told, sample};
 
 fn after(notices: &[Told]) -> (Plan, View) {

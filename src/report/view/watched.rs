@@ -1,0 +1,61 @@
+//! Probes and guards at one moment.
+
+use crate::model::Time;
+
+/// A probe at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeView {
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: Option<String>,
+    /// Its latest sample, if it has been asked.
+    pub reading: Option<Reading>,
+    /// Whether it is asked at present.
+    pub polled: bool,
+}
+
+/// One sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Its value as text; `None`: no data.
+    pub value: Option<String>,
+    /// When it was asked for.
+    pub at: Time,
+    /// Since when every condition over it has held, where there is one and it does.
+    pub good_since: Option<Time>,
+}
+
+/// A guard at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardView {
+    /// Its name.
+    pub name: String,
+    /// What must hold.
+    pub rule: String,
+    /// So many failing samples are a breach...
+    pub failures: u32,
+    /// ...among so many.
+    pub of: u32,
+    /// Whether its whole scope is the run.
+    pub everywhere: bool,
+    /// How it is.
+    pub health: Health,
+}
+
+/// How a guard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not watched here.
+    Asleep,
+    /// Watched, and has not held yet.
+    Waking,
+    /// Holds.
+    Healthy,
+    /// So many of its last samples failed, not yet a breach.
+    Failing(u32),
+    /// Breached.
+    Breached,
+    /// Gets no data.
+    Blind,
+}
