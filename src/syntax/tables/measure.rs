@@ -1,0 +1,120 @@
+//! What is measured and watched.
+
+use super::phase::POLICY;
+use super::step::{CWD, RUN_ENV, SHELL, STDIN};
+use super::{BOUND, COMMAND, CRITERIA, DURATION, EXPRESSION, FREE, MANY, REFERENCE, REFERENCES, TEMPLATE, key};
+use crate::syntax::spec::{Form, Group, Shape, Table};
+
+use Shape::{Any, Choice, Either, List, Map, Plain, Text, True, Whole};
+
+pub(super) const NO_DATA: &[&str] = &["fail", "ignore", "pause"];
+
+pub(super) static CRITERION: Table = Table {
+    name: "criterion",
+    doc: "A condition that must hold: at once, for a while, within a bound, or in most of a number of samples.",
+    keys: &[
+        key("that", EXPRESSION, "What must hold.").required(),
+        key("for", BOUND, "How long it must hold without a break."),
+        key("within", BOUND, "Until when it must have come true."),
+        key("samples", Whole(1, MANY), "Judge that many fresh samples instead."),
+        key("failures", Whole(0, MANY), "How many of the samples may fail.").default("0").with(&["samples"]),
+        key("say", FREE, "The sentence for when it fails."),
+    ],
+    one_of: &[Group::at_most_one("measure", &["for", "samples"])],
+};
+
+pub(in crate::syntax) static PROBE: Table = Table {
+    name: "probe",
+    doc: "A read-only measurement.",
+    keys: &[
+        key("run", COMMAND, "A program whose standard output is the sample."),
+        CWD,
+        RUN_ENV,
+        STDIN,
+        SHELL,
+        key("http", Shape::Table(&HTTP_PROBE), "A request whose answer is the sample."),
+        key("sql", Shape::Table(&SQL_PROBE), "A query whose first column of its first row is the sample."),
+        key("prometheus", Shape::Table(&PROMETHEUS), "A query to Prometheus.").later(),
+        key("tcp", FREE, "Whether a connection can be opened.").later(),
+        key("interval", BOUND, "How often.").default("\"1s\""),
+        key("timeout", BOUND, "The bound of one sample.").default("\"5s\""),
+        key("bool", Either(&[True, Choice(&["exit"])]), "True or false; of a run with \"exit\": 0 true, 1 false."),
+        key("as", Choice(&["number", "text", "bool", "json"]), "What the sample is taken for.").default("\"number\""),
+        key("unit", FREE, "For people."),
+        key("covers", DURATION, "It summarises that much of the past.").default("\"0s\""),
+        key("keep", DURATION, "How much history is kept.").later(),
+        key("state", REFERENCE, "The state that it reads, for `verify`.").later(),
+        key("for_each", Either(&[TEMPLATE, List(&Plain, 0)]), "Once per item.").later(),
+    ],
+    one_of: &[
+        Group::at_most_one("kind", &["bool", "as"]),
+        Group::one("source", &["run", "http", "sql", "prometheus", "tcp"], "say how it is measured: run, http or sql"),
+    ],
+};
+
+static HTTP_PROBE: Table = Table {
+    name: "http_probe",
+    doc: "A request whose answer is the sample: its body, or the part that is named.",
+    keys: &[
+        key("url", TEMPLATE, "Where to.").required(),
+        key("headers", Map(Form::Free, &TEMPLATE), "Sent with it."),
+        key("json", Text(Form::Pointer), "A JSON pointer into the body."),
+        key("regex", Text(Form::Regex), "The first capture group of the first match in the body, or the whole match."),
+        key("status", True, "The status code."),
+        key("latency", True, "Milliseconds from sending to the last byte."),
+    ],
+    one_of: &[Group::at_most_one("part", &["json", "regex", "status", "latency"])],
+};
+
+static SQL_PROBE: Table = Table {
+    name: "sql_probe",
+    doc: "A query whose first column of its first row is the sample.",
+    keys: &[
+        key("url", TEMPLATE, "postgres://... or sqlite:..., without the password.").required(),
+        key("password", TEMPLATE, "The password, apart from the URL."),
+        key("query", TEMPLATE, "The query.").required(),
+        key("params", List(&Any, 0), "Bound to $1, $2, ... of the query; each text in it is a template."),
+    ],
+    one_of: &[],
+};
+
+static PROMETHEUS: Table = Table {
+    name: "prometheus",
+    doc: "A query to Prometheus.",
+    keys: &[key("url", TEMPLATE, "Where to."), key("query", FREE, "The query.")],
+    one_of: &[],
+};
+
+pub(in crate::syntax) static GUARD: Table = Table {
+    name: "guard",
+    doc: "A condition watched all the time in its scope; a breach stops the way forward.",
+    keys: &[
+        key("phases", List(&REFERENCE, 1), "Awake from the start to the end of these; default: the whole way forward."),
+        key("steps", List(&REFERENCE, 1), "Awake from the start to the settling of these."),
+        key("every", BOUND, "How often it is judged; default: the longest interval of its probes."),
+        key("require", EXPRESSION, "What must hold.").required(),
+        key("failures", Whole(1, MANY), "So many failing samples...").default("2"),
+        key("of", Whole(1, MANY), "...among the last so many are a breach.").default("3"),
+        key("no_data", Choice(NO_DATA), "What a sample without data counts for."),
+        key(
+            "on_breach",
+            Either(&[Choice(&["rollback", "pause", "warn"]), Shape::Table(&POLICY)]),
+            "What a breach does.",
+        )
+        .default("\"rollback\""),
+        key("remedy", FREE, "What to try first."),
+    ],
+    one_of: &[Group::at_most_one("scope", &["phases", "steps"])],
+};
+
+pub(super) static BASELINE: Table = Table {
+    name: "baseline",
+    doc: "Probes summarised before a stated moment, to compare with afterwards.",
+    keys: &[
+        key("probes", REFERENCES, "Which."),
+        key("before", REFERENCE, "Just before this phase."),
+        key("over", DURATION, "For how long they are sampled."),
+        key("require", CRITERIA, "What must hold of it."),
+    ],
+    one_of: &[],
+};
