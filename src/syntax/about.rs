@@ -1,5 +1,6 @@
 //! Reads `[runbook]`, `[defaults]`, `[vars]` and `[[preflight]]`.
 
+use super::misfit::Misfit;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Defaults, Patience, Reader, word};
@@ -95,7 +96,7 @@ impl<'t> Reader<'t> {
             let words: Vec<_> = choices.iter().map(ToString::to_string).collect();
             let words: Vec<_> = words.iter().map(|word| word.trim_matches('"')).collect();
             let (key, at) = ("default".to_owned(), default.at());
-            self.problem(Problem::UnknownWord { key, choices: one_of(&words), at, help: None });
+            self.problem(Misfit::UnknownWord { key, choices: one_of(&words), at, help: None });
         }
         let secret = of.flag("secret").unwrap_or(false);
         VarDecl { name, sources, secret, choices, summary: of.owned("summary") }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::Site;
+use super::misfit::Misfit;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Reader, word};
@@ -74,7 +75,7 @@ impl<'t> Reader<'t> {
         let status = (status.next().unwrap_or(200), status.next().unwrap_or(299));
         if status.0 > status.1 || of.list("status").count() > 2 {
             let range = "the first and the last status that mean done".to_owned();
-            self.problem(Problem::OutOfRange { key: "status".to_owned(), range, at: of.at_key("status") });
+            self.problem(Misfit::OutOfRange { key: "status".to_owned(), range, at: of.at_key("status") });
         }
         Http {
             method: of.owned("method").unwrap_or_default(),
@@ -123,7 +124,7 @@ impl<'t> Reader<'t> {
         let text = of.text("url").unwrap_or_default();
         let known = ["postgres://", "postgresql://", "sqlite:", "{{"];
         if text.starts_with("mysql:") {
-            self.problem(Problem::NotYet { what: "MySQL".to_owned(), at: of.at_key("url") });
+            self.problem(Misfit::NotYet { what: "MySQL".to_owned(), at: of.at_key("url") });
         } else if of.has("url") && !known.iter().any(|start| text.starts_with(start)) {
             let help = "it begins with postgres:// or sqlite:";
             self.problem(Problem::UnknownScheme { key: "sql", url: text.to_owned(), at: of.at_key("url"), help });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::misfit::Misfit;
 use super::node::Node;
 use super::problem::Problem;
 use super::site::Spot;
@@ -78,7 +79,7 @@ impl Expressions<'_> {
 fn problem(error: &ConditionError, node: Node<'_>, text: &str, source: &str) -> Problem {
     let at = within(node, text, error.range.clone(), source);
     match error.message.strip_suffix(" is not supported yet") {
-        Some(what) if what.starts_with('`') => Problem::NotYet { what: what.to_owned(), at },
+        Some(what) if what.starts_with('`') => Misfit::NotYet { what: what.to_owned(), at }.into(),
         _ => Problem::BadExpression { reason: error.message.clone(), at, help: error.help.clone() },
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::read::read_unproved as read;
 use super::spec::{Form, Key, Shape, Table};
-use super::{Problem, tables};
+use super::{Misfit, Problem, tables};
 
 /// For each table a runbook in which `@` is the place for one of its keys.
 const BASES: &[(&str, &str)] = &[
@@ -314,7 +314,7 @@ fn fault(table: &'static Table, key: &'static Key) -> Option<String> {
         let refused = reading
             .problems
             .iter()
-            .any(|problem| matches!(problem, Problem::NotYet { at, .. } if text[at.offset()..].starts_with(key.name)));
+            .any(|problem| matches!(problem, Problem::Misfit(Misfit::NotYet { at, .. }) if text[at.offset()..].starts_with(key.name)));
         return (!refused).then(|| format!("is not refused: {:?}\n{text}", reading.problems));
     }
     let errors: Vec<_> = reading.problems.iter().filter(|problem| shape_of_the_text(problem)).collect();

@@ -9,6 +9,7 @@ mod expressions;
 mod finding;
 #[cfg(test)]
 mod keys_tests;
+mod misfit;
 mod names;
 mod nearest;
 mod node;
@@ -33,6 +34,7 @@ mod tables;
 pub mod template;
 
 pub use finding::Finding;
+pub use misfit::Misfit;
 pub use problem::Problem;
 pub use prove::prove;
 pub use read::{Reading, read};

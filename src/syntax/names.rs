@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::misfit::Misfit;
 use super::nearest::did_you_mean;
 use super::node::Fields;
 use super::order::Order;
@@ -47,7 +48,7 @@ impl<'t> Names<'t> {
 /// Nothing has this name.
 pub(super) fn unknown(kind: &'static str, name: &str, help: Option<String>, at: miette::SourceSpan) -> Problem {
     if name.ends_with("[*]") {
-        return Problem::NotYet { what: "needing the same item".to_owned(), at };
+        return Misfit::NotYet { what: "needing the same item".to_owned(), at }.into();
     }
     Problem::UnknownName { kind, name: name.to_owned(), at, help }
 }

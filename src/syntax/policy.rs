@@ -1,6 +1,7 @@
 //! Reads what follows from a failure, a breach or a no, and where a rollback leads.
 
 use super::Site;
+use super::misfit::Misfit;
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
@@ -84,7 +85,7 @@ impl<'t> Reader<'t> {
             (Some(step), _) => Target::Step(*step),
             (None, Some(phase)) => Target::Phase(*phase),
             (None, None) if name == "item" => {
-                self.problem(Problem::NotYet { what: "going back to one item".to_owned(), at: node.at() });
+                self.problem(Misfit::NotYet { what: "going back to one item".to_owned(), at: node.at() });
                 return None;
             }
             (None, None) if name == "start" => {

@@ -3,6 +3,7 @@
 use toml::de::DeTable;
 
 use super::expressions::Expressions;
+use super::misfit::Misfit;
 use super::names::Names;
 use super::node::{Fields, Node};
 use super::order::{Order, tables_of};
@@ -96,13 +97,15 @@ fn no_toml(text: &str, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Pr
     let broken: Vec<usize> = errors.iter().filter_map(toml::de::Error::span).map(|range| line(range.start)).collect();
     problems.truncate(1000);
     problems.retain(|problem| match problem {
-        Problem::UnknownKey { .. }
-        | Problem::WrongType { .. }
-        | Problem::OutOfRange { .. }
-        | Problem::UnknownWord { .. }
-        | Problem::BadName { .. }
-        | Problem::BadDuration { .. }
-        | Problem::FormatUnknown { .. } => !broken.contains(&line(problem.at().offset())),
+        Problem::Misfit(
+            Misfit::UnknownKey { .. }
+            | Misfit::WrongType { .. }
+            | Misfit::OutOfRange { .. }
+            | Misfit::UnknownWord { .. }
+            | Misfit::BadName { .. }
+            | Misfit::BadDuration { .. }
+            | Misfit::FormatUnknown { .. },
+        ) => !broken.contains(&line(problem.at().offset())),
         _ => false,
     });
     let mut before = None;

@@ -7,6 +7,7 @@ use miette::SourceSpan;
 
 use super::Site;
 use super::expressions::{Expressions, within};
+use super::misfit::Misfit;
 use super::names::Names;
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
@@ -64,8 +65,8 @@ pub(super) enum Patience {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
+    pub(super) fn problem(&mut self, problem: impl Into<Problem>) {
+        self.problems.push(problem.into());
     }
 
     /// The expression behind a key.
@@ -140,7 +141,7 @@ impl<'t> Reader<'t> {
                 }
                 let at = within(node, text, error.range, self.source);
                 self.problems.push(match error.message.strip_suffix(" is not supported yet") {
-                    Some(what) => Problem::NotYet { what: what.to_owned(), at },
+                    Some(what) => Misfit::NotYet { what: what.to_owned(), at }.into(),
                     None => Problem::BadTemplate { reason: error.message, at, help: error.help },
                 });
             }
@@ -205,7 +206,7 @@ impl<'t> Reader<'t> {
 
     /// A key that would do nothing.
     pub(super) fn out_of_place(&mut self, key: &str, at: SourceSpan, help: impl Into<String>) {
-        self.problem(Problem::KeyOutOfPlace { key: key.to_owned(), at, help: help.into() });
+        self.problem(Misfit::KeyOutOfPlace { key: key.to_owned(), at, help: help.into() });
     }
 }
 

@@ -10,10 +10,10 @@ use miette::SourceSpan;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
 use super::nearest::{did_you_mean, nearest};
 use super::node;
 use super::spec::{Form, Group, Key, Shape, Table, one_of};
+use super::{Misfit, Problem};
 use crate::model::{Hours, Span};
 
 /// Whose table it is, for messages.
@@ -53,13 +53,17 @@ fn at(range: Range<usize>) -> SourceSpan {
 }
 
 impl Checker<'_> {
+    fn say(&mut self, misfit: Misfit) {
+        self.problems.push(misfit.into());
+    }
+
     fn table(&mut self, owner: Owner<'_>, table: &DeTable<'_>) {
         for (name, value) in table {
             match owner.table.key(name.get_ref()) {
                 None => self.unknown_key(owner, name),
                 Some(key) if key.later => {
                     let what = format!("`{}`", key.name);
-                    self.problems.push(Problem::NotYet { what, at: at(name.span()) });
+                    self.say(Misfit::NotYet { what, at: at(name.span()) });
                 }
                 Some(key) => {
                     self.value(key.name, &key.shape, name, value);
@@ -73,7 +77,7 @@ impl Checker<'_> {
                 continue;
             }
             let (owner, at) = (owner.to_string(), owner.at);
-            self.problems.push(Problem::MissingKey { owner, key: key.name, at, help: key.doc.to_owned() });
+            self.say(Misfit::MissingKey { owner, key: key.name, at, help: key.doc.to_owned() });
         }
         for group in owner.table.one_of {
             self.group(owner, group, table);
@@ -86,7 +90,7 @@ impl Checker<'_> {
             Some(near) => Some(format!("did you mean `{near}`?")),
             None => elsewhere(owner.table, &key),
         };
-        self.problems.push(Problem::UnknownKey { owner: owner.to_string(), key, at: at(name.span()), help });
+        self.say(Misfit::UnknownKey { owner: owner.to_string(), key, at: at(name.span()), help });
     }
 
     /// A key that goes with others stands beside one of them.
@@ -104,7 +108,7 @@ impl Checker<'_> {
             let others: Vec<_> = key.with.iter().filter(|other| of.key(other).is_some_and(|k| !k.later)).collect();
             let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
             let help = format!("`{}` goes with {}", key.name, others.join(", "));
-            self.problems.push(Problem::KeyOutOfPlace { key: key.name.to_owned(), at: at(name.span()), help });
+            self.say(Misfit::KeyOutOfPlace { key: key.name.to_owned(), at: at(name.span()), help });
         }
     }
 
@@ -115,7 +119,7 @@ impl Checker<'_> {
         there.sort_unstable_by_key(|(start, ..)| *start);
         if let [(_, first, also), others @ ..] = &there[..] {
             for (_, second, range) in others {
-                self.problems.push(Problem::TwoAtOnce {
+                self.say(Misfit::TwoAtOnce {
                     owner: owner.to_string(),
                     first,
                     second,
@@ -128,7 +132,7 @@ impl Checker<'_> {
             && !group.unless.iter().any(|key| table.contains_key(*key))
         {
             let (owner, at) = (owner.to_string(), owner.at);
-            self.problems.push(Problem::NoneGiven { owner, what: group.what, at, help });
+            self.say(Misfit::NoneGiven { owner, what: group.what, at, help });
         }
     }
 
@@ -163,24 +167,24 @@ impl Checker<'_> {
             (Shape::Choice(words), DeValue::String(text)) if !words.contains(&text.as_ref()) => {
                 let help = did_you_mean(text, words.iter().copied());
                 let (key, choices) = (key.to_owned(), one_of(words));
-                self.problems.push(Problem::UnknownWord { key, choices, at: here, help });
+                self.say(Misfit::UnknownWord { key, choices, at: here, help });
             }
             (Shape::True, DeValue::Boolean(false)) => {
                 let range = "true, or left out".to_owned();
-                self.problems.push(Problem::OutOfRange { key: key.to_owned(), range, at: here });
+                self.say(Misfit::OutOfRange { key: key.to_owned(), range, at: here });
             }
             (Shape::Whole(low, high), given) => self.whole(key, *low, *high, given, here),
             (Shape::Number(low, high), given)
                 if !node::number(given).is_some_and(|number| (*low..=*high).contains(&number)) =>
             {
                 let range = format!("a number from {low} to {high}");
-                self.problems.push(Problem::OutOfRange { key: key.to_owned(), range, at: here });
+                self.say(Misfit::OutOfRange { key: key.to_owned(), range, at: here });
             }
             (Shape::List(of, least), DeValue::Array(array)) => {
                 if array.len() < *least {
                     let wanted = if *least == 1 { "at least one entry" } else { "two entries" };
                     let (key, found) = (key.to_owned(), array.len());
-                    self.problems.push(Problem::WrongLength { key, wanted, at: here, found });
+                    self.say(Misfit::WrongLength { key, wanted, at: here, found });
                 }
                 for entry in array {
                     self.shaped(key, None, of, at(entry.span()), entry);
@@ -198,7 +202,7 @@ impl Checker<'_> {
             (Shape::Plain | Shape::Any, _) => {
                 if let Some(odd) = node::odd_number(value) {
                     let range = "a finite number of at most 64 bits".to_owned();
-                    self.problems.push(Problem::OutOfRange { key: key.to_owned(), range, at: at(odd) });
+                    self.say(Misfit::OutOfRange { key: key.to_owned(), range, at: at(odd) });
                 }
             }
             _ => {}
@@ -212,11 +216,11 @@ impl Checker<'_> {
         }
         if key == "format" {
             let found = number.map_or_else(|| "of that number".to_owned(), |number| number.to_string());
-            self.problems.push(Problem::FormatUnknown { found, at });
+            self.say(Misfit::FormatUnknown { found, at });
             return;
         }
         let range = if high == i64::MAX { format!("at least {low}") } else { format!("from {low} to {high}") };
-        self.problems.push(Problem::OutOfRange { key: key.to_owned(), range, at });
+        self.say(Misfit::OutOfRange { key: key.to_owned(), range, at });
     }
 
     fn wrong_type(&mut self, key: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) {
@@ -229,7 +233,7 @@ impl Checker<'_> {
             }
             _ => None,
         };
-        self.problems.push(Problem::WrongType {
+        self.say(Misfit::WrongType {
             key: key.to_owned(),
             wanted: shape.describe(),
             found: kind_of(value.get_ref()),
@@ -243,31 +247,31 @@ impl Checker<'_> {
         let owned = || text.to_owned();
         let problem = match form {
             Form::Free | Form::Template | Form::Expression | Form::Reference => None,
-            Form::Name => (!is_name(text)).then(|| Problem::BadName { name: owned(), at }),
+            Form::Name => (!is_name(text)).then(|| Misfit::BadName { name: owned(), at }),
             Form::Duration => {
-                Span::parse(text).is_none().then(|| Problem::BadDuration { text: owned(), at, key: key.to_owned() })
+                Span::parse(text).is_none().then(|| Misfit::BadDuration { text: owned(), at, key: key.to_owned() })
             }
             Form::Bound => match Span::parse(text) {
-                None => Some(Problem::BadDuration { text: owned(), at, key: key.to_owned() }),
+                None => Some(Misfit::BadDuration { text: owned(), at, key: key.to_owned() }),
                 Some(Span::ZERO) => {
                     let range = "longer than no time at all".to_owned();
-                    Some(Problem::OutOfRange { key: key.to_owned(), range, at })
+                    Some(Misfit::OutOfRange { key: key.to_owned(), range, at })
                 }
                 Some(_) => None,
             },
-            Form::Size => size(text).is_none().then(|| Problem::BadSize { text: owned(), at, key: key.to_owned() }),
-            Form::Hours => text.parse::<Hours>().err().map(|reason| Problem::BadWindow { text: owned(), at, reason }),
+            Form::Size => size(text).is_none().then(|| Misfit::BadSize { text: owned(), at, key: key.to_owned() }),
+            Form::Hours => text.parse::<Hours>().err().map(|reason| Misfit::BadWindow { text: owned(), at, reason }),
             Form::Zone => {
-                TimeZoneDatabase::bundled().get(text).is_err().then(|| Problem::UnknownZone { zone: owned(), at })
+                TimeZoneDatabase::bundled().get(text).is_err().then(|| Misfit::UnknownZone { zone: owned(), at })
             }
             Form::Pointer => {
                 let good = text.is_empty() || text.starts_with('/');
-                (!good).then(|| Problem::BadPointer { text: owned(), at })
+                (!good).then(|| Misfit::BadPointer { text: owned(), at })
             }
-            Form::Regex => regex_error(text).map(|reason| Problem::BadRegex { reason, at }),
-            Form::EnvName => (!is_env_name(text)).then(|| Problem::BadEnvName { name: owned(), at }),
+            Form::Regex => regex_error(text).map(|reason| Misfit::BadRegex { reason, at }),
+            Form::EnvName => (!is_env_name(text)).then(|| Misfit::BadEnvName { name: owned(), at }),
         };
-        self.problems.extend(problem);
+        self.problems.extend(problem.map(Problem::from));
     }
 }
 

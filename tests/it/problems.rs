@@ -64,7 +64,11 @@ fn a_bad_file_shows_the_problem_that_it_is_named_after() {
 #[test]
 fn every_problem_kind_has_a_bad_file() {
     let shown: BTreeSet<String> = files().iter().flat_map(|(_, text)| codes(&read(text))).collect();
-    let source = concat!(include_str!("../../src/syntax/problem.rs"), include_str!("../../src/syntax/finding.rs"));
+    let source = concat!(
+        include_str!("../../src/syntax/misfit.rs"),
+        include_str!("../../src/syntax/problem.rs"),
+        include_str!("../../src/syntax/finding.rs")
+    );
     for kind in source.split("code(").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(shown.contains(kind), "no file in tests/problems shows `{kind}`");
     }
