@@ -2,25 +2,15 @@
 # What all scripts of this rig share. Sourced; RIG is the folder that ./rig up made.
 #
 # There are two servers, `old` and `new`. Which of them is the primary changes; their names and ports do not.
+# shellcheck source=../support/rig.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/rig.sh"
 # shellcheck source=/dev/null
 source "$RIG/rig.env" # ports, PGBIN, PGPASSFILE, RUN_AS
 
 export PGCONNECT_TIMEOUT=2 PGSSLMODE=disable PGAPPNAME=rig
 
-die() {
-  echo "$*" >&2
-  exit 1
-}
-
 port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "no server $1" ;; esac; }
 other() { case $1 in old) echo new ;; new) echo old ;; *) die "no server $1" ;; esac; }
-
-# PostgreSQL refuses to run as root; what touches its folders runs as their owner.
-as_owner() (
-  cd "$RIG" || exit
-  [[ -z $RUN_AS ]] || set -- setpriv --reuid "$RUN_AS" --regid "$(id -g "$RUN_AS")" --clear-groups -- "$@"
-  exec "$@"
-)
 
 # The real psql: the one on PATH is a wrapper that takes longer than the question.
 sql() { # sql SERVER ROLE ARGUMENT...
@@ -57,28 +47,8 @@ stop_cleanly() {
   await 20 stopped "$1"
 }
 
-# await SECONDS COMMAND...: until it succeeds.
-await() {
-  local end=$((SECONDS + $1 + 1))
-  shift
-  until "$@"; do
-    ((SECONDS < end)) || return 1
-    sleep 0.02
-  done
-}
-
 streams_to() { # streams_to PRIMARY REPLICA
   [[ $(ask "$1" "select count(*) from pg_stat_replication where application_name = '$2' and state = 'streaming'") == 1 ]]
-}
-
-# Tells HAProxy something over its own socket.
-proxy() {
-  exec 3<>"/dev/tcp/127.0.0.1/$PORT_ADMIN"
-  echo "$*" >&3
-  local said
-  said=$(cat <&3)
-  exec 3>&-
-  [[ -z ${said//[[:space:]]/} ]] || die "HAProxy: $said"
 }
 
 # Who may come in: everybody, or everybody but the application. Says nothing to sessions that are open.
