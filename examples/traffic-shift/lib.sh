@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# What all scripts of this rig share. Sourced; RIG is the folder that ./rig up made.
+#
+# There are two versions of the service, `old` and `new`, and a Redis for each.
+# shellcheck source=../support/rig.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/rig.sh"
+# shellcheck source=/dev/null
+source "$RIG/rig.env" # ports, RUN_AS
+
+service=$target/debug/examples/shift-service
+load=$target/debug/examples/shift-load
+
+# Everything that the rig starts, in the order in which it is started.
+parts=(redis-old redis-new service-old service-new haproxy load prometheus)
+
+# The number of a part's process, in REPLY, if it runs and is ours: a number may have been given to somebody else since.
+running() {
+  { read -r REPLY <"$RIG/$1.pid"; } 2>/dev/null && [[ $(readlink "/proc/$REPLY/cwd") == "$RIG" ]]
+}
+
+# http PORT METHOD PATH [JSON]: prints the answer, head and all.
+http() {
+  local body=${4:-}
+  {
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+  } 2>/dev/null || return 1
+  printf '%s %s HTTP/1.1\r\nhost: rig\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s' "$2" "$3" "${#body}" "$body" >&3
+  cat <&3
+  exec 3>&-
+}
+put() { # put PORT PATH JSON
+  [[ $(http "$1" PUT "$2" "$3") == 'HTTP/1.1 200 '* ]] || die "PUT $2 was not taken"
+}
+
+# How many percent of the requests go to new. Fails when the two weights do not add up.
+weight() {
+  local old new
+  old=$(haproxy_says 'get weight versions/old')
+  new=$(haproxy_says 'get weight versions/new')
+  ((${old%% *} + ${new%% *} == 100)) || die "weights: old $old, new $new"
+  echo "${new%% *}"
+}
