@@ -40,7 +40,7 @@ pub(super) enum Verb {
     /// Draw the graph of a runbook
     Graph(Graph),
     /// Say where a run stands
-    Status(Reading),
+    Status(Status),
     /// List runs
     List(Listing),
     /// Tell the story of a run
@@ -207,6 +207,19 @@ pub(super) enum GraphForm {
 pub(super) struct Reading {
     /// The run; may be shortened, and left out where only one fits
     pub(super) run: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub(super) struct Status {
+    /// The run; may be shortened, and left out where only one fits
+    pub(super) run: Option<String>,
+    /// Ask the probes that undos require, once, and say which ways back are open
+    #[arg(long)]
+    pub(super) measure: bool,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -1,25 +1,26 @@
 //! What a new run must know of the one before it under the same lock (R22).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::past::Past;
 use super::resume::{Wish, resume_as};
 use super::runs::State;
 use super::stage;
-use crate::drive::live::clock::{self, Clock};
+use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder};
-use crate::drive::{Fact, Heard, News, replay};
-use crate::engine::{Act, Engine, Event, Notice};
+use crate::drive::{Fact, replay};
+use crate::engine::{Act, Engine, Event};
 use crate::journal::{Via, Who};
-use crate::model::{Plan, RunId, RunOutcome, Span};
+use crate::model::{RunId, RunOutcome};
 
 /// Sees to the last run of the lock. `Some`: it was taken up instead of a new one. The caller holds the lock.
 pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec) -> Result<Option<Exit>, Failure> {
     let folder = state.folder(last);
-    let engine = standing(&folder)?;
+    let past = Past::read(state, last.clone())?;
+    let engine = &past.engine;
     let Some(outcome) = engine.outcome() else {
         if args.or_resume {
             let wish = Wish { run: Some(last.0.clone()), ..Wish::of_exec(args) };
@@ -31,8 +32,7 @@ pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec) -> Result<O
             .hint(format!("end it where it is: runbook stop {last}")));
     };
     let in_place = engine.in_effect().any(|step| engine.plan().step(step).has_effect());
-    let over = stage::journal_of(&folder).and_then(|bytes| window_passed(engine.plan(), &bytes))?.is_some();
-    if outcome == RunOutcome::Refused || engine.is_way_back_closed() || over || !in_place {
+    if outcome == RunOutcome::Refused || past.is_way_back_closed() || !in_place {
         return Ok(None);
     }
     if args.close.as_deref().is_some_and(|name| last.0.starts_with(name)) {
@@ -50,23 +50,6 @@ pub(super) fn standing(folder: &RunFolder) -> Result<Engine, Failure> {
     let plan = stage::frozen(folder, &bytes)?;
     let (_, engine) = replay(&plan, &bytes, |_| {}).map_err(Failure::could_not)?;
     Ok(engine)
-}
-
-/// How long ago the way back of a succeeded run closed, where its `rollback_window` has passed (R24).
-pub(super) fn window_passed(plan: &Arc<Plan>, bytes: &[u8]) -> Result<Option<Span>, Failure> {
-    let (mut wall, mut ended) = (None, None);
-    replay(plan, bytes, |heard| match heard {
-        Heard::Record(record) => wall = Some(record.wall),
-        Heard::News(News { notice: Notice::RunFinished { outcome: RunOutcome::Succeeded }, .. }) => ended = wall,
-        // A rollback has begun: from now on it is a run like any other.
-        Heard::News(News { notice: Notice::RollbackStarted { .. }, .. }) => ended = None,
-        Heard::News(_) | Heard::Order(..) => {}
-    })
-    .map_err(Failure::could_not)?;
-    let since = ended.map(|ended| clock::wall().millis().saturating_sub(ended.millis()));
-    let since = since.map(|millis| Span::from_millis(u64::try_from(millis).unwrap_or(0)));
-    let window = plan.about().rollback_window;
-    Ok(since.filter(|since| *since > window).map(|since| since.minus(window)))
 }
 
 fn close(folder: &RunFolder, run: &RunId) -> Result<(), Failure> {

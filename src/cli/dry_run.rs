@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use super::args::{self, DryRun, Output};
 use super::exec::{Document, given, unresolved};
@@ -17,7 +16,7 @@ use super::read::{print, size};
 use super::stage::{self, find_program, say};
 use crate::drive::live::clock;
 use crate::drive::live::gauge::Gauge;
-use crate::drive::live::probe::{Poller, Sample, Surroundings};
+use crate::drive::live::once::once;
 use crate::drive::live::scope::RunScope;
 use crate::drive::live::vars::{self, Reach, VarError};
 use crate::drive::live::windows::Windows;
@@ -270,7 +269,9 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
     for guard in plan.guard_ids() {
         facts.extend(gauge.watch_guard(guard, &scope, Time::ZERO));
     }
-    for sample in samples(plan, &scope).await {
+    let every: Vec<_> = (0..plan.probes().len()).map(crate::model::ProbeId::at).collect();
+    // Later than the moment that the questions are about.
+    for sample in once(plan, &scope, every, Time::from_millis(1)).await {
         let about = format!("probe {}", plan.probe(sample.probe).name);
         remarks.push(match (&sample.value, &sample.why_none) {
             (Some(value), _) => {
@@ -304,29 +305,6 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
         let text = format!("`{}` {}", plan.condition(guard.require).text, standing(verdict));
         remarks.push(Remark { kind, about: format!("guard {}", guard.name), text });
     }
-}
-
-/// One sample of every probe.
-async fn samples(plan: &Arc<Plan>, scope: &Arc<RunScope>) -> Vec<Sample> {
-    let (sender, mut heard) = mpsc::channel(64);
-    let began = tokio::time::Instant::now();
-    // Later than the moment that the questions are about.
-    let now = move || Time::from_millis(1 + u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX - 1));
-    let surroundings = Surroundings { scope: Arc::clone(scope), secrets: scope.secrets() };
-    let mut poller = Poller::new(Arc::clone(plan), Arc::new(now), surroundings, sender);
-    let mut left: Vec<_> = (0..plan.probes().len()).map(crate::model::ProbeId::at).collect();
-    poller.set_needed(&left);
-    let mut samples = Vec::new();
-    while !left.is_empty() {
-        // Every probe has a timeout, and no data is a sample too.
-        let Some(sample) = heard.recv().await else { break };
-        if left.contains(&sample.probe) {
-            left.retain(|probe| *probe != sample.probe);
-            samples.push(sample);
-        }
-    }
-    samples.sort_by_key(|sample| sample.probe);
-    samples
 }
 
 fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, String)>) -> Remark {

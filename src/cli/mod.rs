@@ -10,12 +10,14 @@ mod exec;
 mod exit;
 mod failure;
 mod logs;
+mod measure;
 mod order;
 mod past;
 mod read;
 mod resume;
 mod runs;
 mod stage;
+mod status;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -62,7 +64,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Check(args) => check::check(args),
         Verb::Plan(args) => document::plan(args),
         Verb::Graph(args) => document::graph(args),
-        Verb::Status(args) => read::status(args, &State::open(state)?),
+        Verb::Status(args) => status::status(args, &State::open(state)?),
         Verb::List(args) => Ok(read::list(args, &State::open(state)?)),
         Verb::Show(args) => read::show(args, &State::open(state)?),
         Verb::Logs(args) => logs::logs(args, &State::open(state)?),

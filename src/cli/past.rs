@@ -1,6 +1,5 @@
 //! A run read from its journal, for verbs that only look at it.
 
-use std::fs;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,12 +7,14 @@ use jiff::Timestamp;
 use super::failure::Failure;
 use super::runs::State;
 use super::stage;
+use crate::drive::live::clock::Clock;
 use crate::drive::live::start::RunFolder;
 use crate::drive::{Heard, replay};
 use crate::engine::{Engine, Standing};
-use crate::journal::Header;
 use crate::journal::lock::{Holder, Lock};
+use crate::journal::{Header, Moment};
 use crate::model::{Plan, RunId, StepId, Time};
+use crate::report::view::Window;
 use crate::report::{Story, Told};
 
 /// A run as its journal tells it.
@@ -27,6 +28,10 @@ pub(super) struct Past {
     pub(super) news: Vec<Told>,
     /// The process that drives it now.
     pub(super) holder: Option<Holder>,
+    /// What its journal was read from.
+    pub(super) bytes: Vec<u8>,
+    /// Its time, which goes on whether anybody drives it or not.
+    clock: Clock,
 }
 
 impl Past {
@@ -39,15 +44,20 @@ impl Past {
     pub(super) fn read(state: &State, run: RunId) -> Result<Self, Failure> {
         let folder = state.folder(&run);
         let holder = Lock::holder_of_run(folder.path());
-        let path = folder.journal();
-        let bytes =
-            fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+        let bytes = stage::journal_of(&folder)?;
         let plan = stage::frozen(&folder, &bytes)?;
         let mut story = stage::new_story(&plan, &run);
         let (header, _) = crate::journal::Reader::new(&bytes).map_err(Failure::could_not)?;
         let mut news = Vec::new();
+        let mut last = Moment { at: Time::ZERO, wall: header.wall };
+        let mut stamp = (Time::ZERO, header.clock.clone());
         let (header, engine) = replay(&plan, &bytes, |heard| match heard {
-            Heard::Record(_) => {}
+            Heard::Record(record) => {
+                last = Moment { at: record.at, wall: record.wall };
+                if let Some(clock) = &record.clock {
+                    stamp = (record.at, clock.clone());
+                }
+            }
             Heard::Order(record, command) => story.view.order(&plan, record.at, &command),
             Heard::News(told) => {
                 let told = crate::drive::live::telling::told(&told, &header);
@@ -57,22 +67,32 @@ impl Past {
         })
         .map_err(Failure::could_not)?;
         story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
-        let mut past = Self { run, folder, header, plan, engine, story, news, holder };
+        let clock = Clock::resuming(stamp.0, &stamp.1, last);
+        let mut past = Self { run, folder, header, plan, engine, story, news, holder, bytes, clock };
         past.look();
         Ok(past)
     }
 
     /// Brings the view to this moment.
     pub(super) fn look(&mut self) {
-        let last = self.story.view.now;
-        let now = if self.engine.outcome().is_some() { last } else { last.max(self.now()) };
+        let now = self.story.view.now.max(self.now());
         self.story.view.look(&self.plan, now);
     }
 
-    /// The time of the run by the wall clock; near enough for a screen.
-    fn now(&self) -> Time {
-        let since = crate::drive::live::clock::wall().millis().saturating_sub(self.header.wall.millis());
-        Time::from_millis(u64::try_from(since).unwrap_or(0))
+    /// What time it is in the run.
+    pub(super) fn now(&self) -> Time {
+        self.clock.time()
+    }
+
+    /// Whether nothing leads back any more: closed, or its rollback window has passed.
+    pub(super) fn is_way_back_closed(&self) -> bool {
+        self.engine.is_way_back_closed() || matches!(self.story.view.window(), Window::Closed { .. })
+    }
+
+    /// Whether something is in place that could be taken back.
+    pub(super) fn is_way_back_open(&self) -> bool {
+        let in_place = self.engine.in_effect().any(|step| self.plan.step(step).has_effect());
+        in_place && !self.is_way_back_closed() && self.engine.point_of_no_return().is_none()
     }
 
     /// When it began, on the calendar.

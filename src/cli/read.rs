@@ -1,9 +1,9 @@
-//! `status`, `list`, `show`, `why`, `audit`: what journals tell.
+//! `list`, `show`, `why`, `audit`: what journals tell.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::args;
 use super::exit::Exit;
@@ -12,81 +12,14 @@ use super::past::Past;
 use super::runs::State;
 use super::stage::{say, theme};
 use crate::journal::Hash;
-use crate::model::{Span, Time};
-use crate::report::story::{ListRow, list as table, next_moves};
+use crate::report::json_line;
+use crate::report::story::{ListRow, list as table};
 use crate::report::text::{Line, Role};
-use crate::report::{json_line, layout};
 
 /// Columns where nobody looks.
 const WIDTH: usize = 100;
-/// Rows of a status at least: it need not fit on a screen, for it is printed once.
+/// Rows where nobody looks.
 const HEIGHT: usize = 60;
-
-/// Where a run stands.
-pub(super) fn status(args: &args::Reading, state: &State) -> Result<Exit, Failure> {
-    let past = Past::find(state, args.run.as_deref())?;
-    if args.json {
-        say(&status_json(&past).to_string());
-        return Ok(Exit::Good);
-    }
-    let (width, height) = size();
-    let mut lines = layout::lines(&past.story.view, width, height.max(HEIGHT), theme(io::stdout().is_terminal()));
-    match (&past.holder, past.engine.outcome()) {
-        (Some(holder), _) => {
-            lines.push(Line::of(
-                Role::Dim,
-                format!("  process:  {} of {} since {}", holder.pid, holder.user, holder.since),
-            ));
-        }
-        (None, None) => lines.push(Line::of(Role::Warn, "  process:  nobody drives it")),
-        (None, Some(_)) => {}
-    }
-    if past.holder.is_none() {
-        let moves = next_moves(&past.story.view);
-        lines.extend(moves.into_iter().map(|(command, why)| {
-            Line::of(Role::Dim, "  next:     ").with(Role::Strong, command).with(Role::Dim, format!("  {why}"))
-        }));
-    }
-    print(&lines);
-    Ok(Exit::Good)
-}
-
-fn status_json(past: &Past) -> Json {
-    let engine = &past.engine;
-    let name = |step| past.plan.step(step).name.clone();
-    let steps: Vec<Json> = past
-        .plan
-        .step_ids()
-        .map(|id| {
-            let step = past.plan.step(id);
-            json!({
-                "step": step.name,
-                "phase": step.phase.map(|phase| &past.plan.phase(phase).name),
-                "outcome": engine.step_outcome(id).word(),
-                "attempts": engine.attempts(id),
-                "took_ms": past.story.view.step(id).took.map(Span::millis),
-            })
-        })
-        .collect();
-    json!({
-        "run": past.run,
-        "runbook": past.plan.about().name,
-        "state": past.word(),
-        "outcome": engine.outcome(),
-        "driven_by": past.holder.as_ref().map(|holder| json!({"pid": holder.pid, "user": holder.user})),
-        "began": past.began().map(|at| format!("{at:.3}")),
-        "took_ms": past.story.view.now.since(Time::ZERO).millis(),
-        "awaits_people": engine.awaits_people(),
-        "gates_open": engine.open_gates().map(name).collect::<Vec<_>>(),
-        "failed": engine.failed_steps().into_iter().map(name).collect::<Vec<_>>(),
-        "would_be_undone": engine.in_effect().map(name).collect::<Vec<_>>(),
-        "ways_back_shut": engine.ways_back_shut().map(name).collect::<Vec<_>>(),
-        "point_of_no_return": engine.point_of_no_return().map(name),
-        "way_back_closed": engine.is_way_back_closed(),
-        "steps": steps,
-        "head": past.story.head,
-    })
-}
 
 /// All runs.
 pub(super) fn list(args: &args::Listing, state: &State) -> Exit {
@@ -94,7 +27,7 @@ pub(super) fn list(args: &args::Listing, state: &State) -> Exit {
     for run in state.runs() {
         match Past::read(state, run.clone()) {
             Ok(past) if args.json => {
-                let mut row = status_json(&past);
+                let mut row = super::status::as_json(&past);
                 if let Some(row) = row.as_object_mut() {
                     row.remove("steps");
                 }
@@ -118,7 +51,7 @@ fn row(past: &Past) -> ListRow {
         mode: past.story.view.mode.clone(),
         alive: past.holder.is_some(),
         began: past.began(),
-        took: past.story.view.now.since(Time::ZERO),
+        took: past.story.view.length(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::args::{self, Output};
 use super::exec::{gates, phase};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::past::Past;
 use super::runs::State;
 use super::stage::{self, Setting};
 use crate::drive::Fact;
@@ -17,6 +18,7 @@ use crate::engine::{Act, Deadline, Event, Standing};
 use crate::journal::lock::{Lock, LockError};
 use crate::journal::{Extension, Via, Who};
 use crate::model::{AttemptId, Plan, RunId, Span, Value};
+use crate::report::view::Window;
 
 /// What is wanted of a run that is taken up.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +89,7 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     if taken.started.session.outcome().is_some() && wish.act.is_none() {
         return Err(Failure::refused(format!("run {run} has ended")).hint(format!("`runbook show {run}` tells how")));
     }
-    if let Some(ago) = super::before::window_passed(&plan, &history)? {
+    if let Window::Closed { ago } = Past::read(state, run.clone())?.story.view.window() {
         return Err(Failure::refused(format!(
             "the way back of run {run} closed {ago} ago: its rollback window has passed"
         )));
@@ -121,7 +123,7 @@ fn lock(folder: &RunFolder, run: &RunId, user: &str) -> Result<Lock, Failure> {
 }
 
 /// The values of secret variables, which are not kept, from where they came from.
-async fn secrets(plan: &Plan, history: &[u8]) -> Result<BTreeMap<String, Value>, Failure> {
+pub(super) async fn secrets(plan: &Plan, history: &[u8]) -> Result<BTreeMap<String, Value>, Failure> {
     let secret: Vec<_> = plan.vars().iter().filter(|var| var.secret).cloned().collect();
     if secret.is_empty() {
         return Ok(BTreeMap::new());

@@ -218,6 +218,11 @@ impl Engine {
         self.plan.0.step_ids().filter(|step| self.steps[step.index()].way_back.is_shut())
     }
 
+    /// The steps whose undo says what it requires, and whose way back is watched for that.
+    pub fn ways_back_watched(&self) -> impl Iterator<Item = StepId> + '_ {
+        self.plan.0.step_ids().filter(|step| self.steps[step.index()].way_back != WayBack::Unwatched)
+    }
+
     /// Whether nothing leads back any more: closed, or behind an irreversible step.
     pub fn is_way_back_closed(&self) -> bool {
         self.closed

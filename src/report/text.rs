@@ -237,6 +237,12 @@ pub fn ticking_text(span: Span) -> String {
     if span.millis() < 1000 { "0s".into() } else { ticking(span).to_string() }
 }
 
+/// What is left of a long time, to the minute however many days it is: `47h 12m`.
+pub fn countdown(span: Span) -> String {
+    let minutes = span.millis() / 60_000;
+    if minutes < 60 { ticking_text(span) } else { format!("{}h {}m", minutes / 60, minutes % 60) }
+}
+
 /// `1 step`, `2 steps`.
 pub fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }

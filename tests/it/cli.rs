@@ -14,20 +14,21 @@ const MAKE: &str = "[step.make]\nrun = \"echo made; touch made\"\nundo = { run =
 const GATE: &str = "[step.ready]\nneeds = [\"make\"]\n\
                     gate = { question = \"Now?\", expires = \"10m\", on_no_go = \"stop\" }\n";
 
-struct Bench(tempfile::TempDir);
+/// A folder with a runbook and its runs.
+pub(super) struct Bench(tempfile::TempDir);
 
 impl Bench {
-    fn new(steps: &str) -> Self {
+    pub(super) fn new(steps: &str) -> Self {
         let bench = Self(tempfile::tempdir().expect("a folder"));
         fs::write(bench.path("verbs.toml"), format!("{HEAD}{steps}")).expect("written");
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn does(&self, words: &[&str], code: i32) -> (String, String) {
+    pub(super) fn does(&self, words: &[&str], code: i32) -> (String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
         command.args(words).current_dir(self.0.path()).env("RUNBOOK_STATE_DIR", self.path("state"));
         let output = command.output().expect("it runs");
@@ -37,7 +38,7 @@ impl Bench {
         (out, err)
     }
 
-    fn run(&self) -> String {
+    pub(super) fn run(&self) -> String {
         let (runs, _) = self.does(&["list", "--json"], 0);
         let last = runs.lines().last().expect("there is a run");
         let row: Json = serde_json::from_str(last).expect("an object a line");

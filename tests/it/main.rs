@@ -23,3 +23,4 @@ mod statements_postgres;
 mod statements_sqlite;
 mod support;
 mod trace;
+mod way_back;

@@ -9,7 +9,7 @@ use super::scope::{RunScope, View};
 use crate::drive::Fact;
 use crate::engine::{Asked, Event, Question};
 use crate::measure::{Finding, Health, Judge, Latest};
-use crate::model::{GuardId, Plan, ProbeId, StepId, Time, Verdict};
+use crate::model::{ConditionId, GuardId, Plan, ProbeId, StepId, Time, Verdict};
 
 /// What is judged: a question of the engine, or one criterion of a way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +86,12 @@ impl Gauge {
                 self.judge.withdraw(Key::WayBack(step, n));
             }
         }
+    }
+
+    /// What the samples say of each criterion of a watched way back; `None` where none has decided it yet.
+    pub fn way_back(&self, step: StepId) -> Vec<(ConditionId, Option<(Verdict, &str)>)> {
+        let criteria = self.plan.step(step).undo().iter().flat_map(|undo| &undo.require);
+        (0..).zip(criteria).map(|(n, it)| (it.condition, self.judge.standing(Key::WayBack(step, n)))).collect()
     }
 
     /// Takes in a sample.

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod gauge;
 pub mod http;
 pub mod keeper;
+pub mod once;
 pub mod outputs;
 pub mod probe;
 pub mod process_end;

@@ -16,7 +16,7 @@ use crate::drive::{Heard, ResumeError, Session, replay};
 use crate::engine::{Command, Event, REVISION};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::record::{digest, keyed_digest};
-use crate::journal::{Header, JournalError, Pinned, Torn, Writer};
+use crate::journal::{Header, JournalError, Pinned, Reader, Torn, Writer};
 use crate::model::{Plan, Run, RunCommand, RunId, Span, Template, Value};
 
 /// The version of the runbook format.
@@ -159,26 +159,60 @@ pub struct TakenUp {
 /// Takes up the run of this folder. `secrets` are the values of secret variables, found again: those are not kept.
 pub fn take_up(folder: &RunFolder, plan: &Arc<Plan>, secrets: &BTreeMap<String, Value>) -> Result<TakenUp, StartError> {
     let opened = Writer::open(&folder.journal())?;
-    let key_path = folder.key();
-    let key = fs::read(&key_path).map_err(|source| StartError::File { doing: "read", path: key_path, source })?;
-    let key: [u8; 32] = key.try_into().unwrap_or_default();
-
+    let key = read_key(folder)?;
     let bytes = opened.bytes.clone();
     let (session, torn) = Session::resume(Arc::clone(plan), opened)?;
     let (stamped_at, stamp) = session.stamp();
     let clock = Clock::resuming(stamped_at, stamp, session.last());
     let down = clock.time().since(session.last().at);
 
-    let header = session.header();
+    let Recalled { scope, changes } = remember(folder, plan, session.header(), &bytes, secrets, &key)?;
+    Ok(TakenUp { started: Started { session, clock, scope, key }, torn, changes, down })
+}
+
+/// What a run works from, as far as its folder tells.
+pub struct Recalled {
+    /// Its variables, and what its steps left so far.
+    pub scope: RunScope,
+    /// What differs from what the run began with: variables, environment, scripts.
+    pub changes: Vec<String>,
+}
+
+/// Recalls what the run of this folder works from, and changes nothing there. `bytes` is its journal, `secrets` the values
+/// of secret variables, found again.
+pub fn recall(
+    folder: &RunFolder,
+    plan: &Arc<Plan>,
+    bytes: &[u8],
+    secrets: &BTreeMap<String, Value>,
+) -> Result<Recalled, StartError> {
+    let (header, _) = Reader::new(bytes).map_err(JournalError::from)?;
+    remember(folder, plan, &header, bytes, secrets, &read_key(folder)?)
+}
+
+fn read_key(folder: &RunFolder) -> Result<[u8; 32], StartError> {
+    let path = folder.key();
+    let key = fs::read(&path).map_err(|source| StartError::File { doing: "read", path, source })?;
+    Ok(key.try_into().unwrap_or_default())
+}
+
+fn remember(
+    folder: &RunFolder,
+    plan: &Arc<Plan>,
+    header: &Header,
+    bytes: &[u8],
+    secrets: &BTreeMap<String, Value>,
+    key: &[u8; 32],
+) -> Result<Recalled, StartError> {
     let base = PathBuf::from(&header.base);
-    let mut changes = changes(plan, header, &base, &key);
+    let mut changes = changes(plan, header, &base, key);
     let mut values = BTreeMap::new();
     for (name, pin) in &header.vars {
         let value = match pin {
             Pinned::Plain(json) => Value { json: json.clone(), secret: false },
             Pinned::Secret(kept) => {
                 let value = secrets.get(name).cloned().unwrap_or(Value { json: Json::Null, secret: true });
-                if keyed_digest(&key, value.json.to_string().as_bytes()) != *kept {
+                if keyed_digest(key, value.json.to_string().as_bytes()) != *kept {
                     changes.push(format!("the secret variable `{name}`"));
                 }
                 value
@@ -187,12 +221,12 @@ pub fn take_up(folder: &RunFolder, plan: &Arc<Plan>, secrets: &BTreeMap<String, 
         values.insert(name.clone(), value);
     }
     let mut scope = RunScope::new(Arc::clone(plan), header.run.clone(), base, values);
-    recall(folder, plan, &bytes, &mut scope)?;
-    Ok(TakenUp { started: Started { session, clock, scope, key }, torn, changes, down })
+    recall_steps(folder, plan, bytes, &mut scope)?;
+    Ok(Recalled { scope, changes })
 }
 
 /// What steps have left so far: attempts, outcomes, outputs.
-fn recall(folder: &RunFolder, plan: &Arc<Plan>, bytes: &[u8], scope: &mut RunScope) -> Result<(), JournalError> {
+fn recall_steps(folder: &RunFolder, plan: &Arc<Plan>, bytes: &[u8], scope: &mut RunScope) -> Result<(), JournalError> {
     let mut settled = Vec::new();
     replay(plan, bytes, |heard| match heard {
         Heard::Order(_, Command::StartAttempt { attempt }) => scope.note_attempt(attempt),

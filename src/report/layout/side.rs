@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::model::{Span, Time};
-use crate::report::text::{Line, Role, count, ticking_text, width};
+use crate::report::text::{Line, Role, count, countdown, ticking_text, width};
 use crate::report::view::{GuardView, Health, Next, ProbeView, Reading, WayBack};
 use crate::report::{Mark, Theme};
 
@@ -42,8 +42,9 @@ fn way_back_role(way_back: &WayBack) -> Role {
 pub(in crate::report) fn way_back_text(way_back: &WayBack) -> String {
     match way_back {
         WayBack::Nothing => "open, nothing to undo".into(),
-        WayBack::Open { undos, bound } => {
-            format!("open, {}{}", count(*undos, "undo"), at_most(*bound, ""))
+        WayBack::Open { undos, bound, left } => {
+            let left = left.map(|left| format!(" for {} more", countdown(left))).unwrap_or_default();
+            format!("open{left}, {}{}", count(*undos, "undo"), at_most(*bound, ""))
         }
         WayBack::Shut { at, undos } => {
             format!("SHUT at {}: going back ({}) would lose something", at.join(", "), count(*undos, "undo"))

@@ -46,7 +46,7 @@ impl Summary<'_> {
     fn headline(&self) -> Vec<Line> {
         let story = self.story;
         let (role, word) = layout::mode_word(&story.view.mode);
-        let took = story.view.now.since(Time::ZERO);
+        let took = story.view.length();
         let line = Line::of(Role::Strong, &story.view.name)
             .with(role, format!(" {word}"))
             .with(Role::Plain, format!(" after {took}"));

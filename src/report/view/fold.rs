@@ -27,7 +27,7 @@ impl View {
             Notice::RunPaused { .. } => self.mode = Mode::Paused { why: why(plan, told) },
             Notice::RunStopping { .. } => self.mode = Mode::Stopping { why: why(plan, told) },
             Notice::RunStuck { step } => self.get_stuck(plan, told, step),
-            Notice::RunFinished { outcome } => self.end(at, outcome),
+            Notice::RunFinished { outcome } => self.end(plan, at, outcome),
             Notice::PhaseWaiting { phase } => self.set_phase(phase, PhaseState::Waiting),
             Notice::PhaseStarted { phase } => self.begin_phase(phase, at),
             Notice::PhaseSucceeded { phase } => self.end_phase(phase, at, PhaseState::Done),
@@ -64,7 +64,11 @@ impl View {
         self.clock.start(at);
     }
 
-    fn end(&mut self, at: Time, outcome: RunOutcome) {
+    fn end(&mut self, plan: &Plan, at: Time, outcome: RunOutcome) {
+        self.ended = Some(at);
+        let window = plan.about().rollback_window;
+        // Without a window it is told closed at once.
+        self.closes = (outcome == RunOutcome::Succeeded && window > Span::ZERO).then(|| at.after(window));
         self.mode = Mode::Finished { outcome };
         self.going_back.stop(at);
         self.clock.stop(at);
@@ -158,6 +162,8 @@ impl View {
         if !matches!(self.mode, Mode::RollingBack { .. } | Mode::Stuck { .. }) {
             self.going_back = Stopwatch::new(self.going_back.bound);
         }
+        // From now on it is a run like any other.
+        (self.ended, self.closes) = (None, None);
         self.going_back.start(at);
         self.clock.stop(at);
         self.phases.iter_mut().for_each(|phase| phase.clock.stop(at));

@@ -1,8 +1,9 @@
 //! What follows from the rest of a view: the way back, what comes next, which phases have only their criteria left. Found
 //! when the view is looked at, not for every notice, so that many steps cost little.
 
-use super::{Mode, Next, PhaseState, StepState, View, WayBack};
+use super::{Mode, Next, PhaseState, StepState, View, WayBack, Window};
 use crate::model::{Action, Plan, Span, StepId, Time, WayHome};
+use crate::report::text::ticking_text;
 
 impl View {
     /// Brings to `now` what follows from the rest: the moment, the way back, what comes next. Costs the size of the plan;
@@ -38,6 +39,9 @@ impl View {
         if let Some(why) = &self.gone {
             return WayBack::Gone { why: why.clone() };
         }
+        if let Window::Closed { ago } = self.window() {
+            return WayBack::Gone { why: format!("its rollback window closed {} ago", ticking_text(ago)) };
+        }
         if let Some(step) = behind {
             return WayBack::Gone { why: format!("step {} cannot be undone", plan.step(step).name) };
         }
@@ -49,7 +53,11 @@ impl View {
         if set.is_empty() {
             return WayBack::Nothing;
         }
-        WayBack::Open { undos: set.len(), bound: self.bound_of(plan, &set) }
+        let left = match self.window() {
+            Window::Open { left } => Some(left),
+            Window::Endless | Window::Closed { .. } => None,
+        };
+        WayBack::Open { undos: set.len(), bound: self.bound_of(plan, &set), left }
     }
 
     /// How long undoing that set takes at most; the brackets around it that have been released are taken again first.

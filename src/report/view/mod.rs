@@ -47,6 +47,10 @@ pub struct View {
     shut: Vec<StepId>,
     /// Why the way back is gone, where it is.
     gone: Option<String>,
+    /// When the run ended, where it has.
+    ended: Option<Time>,
+    /// When its rollback window closes, where it has one (R24).
+    closes: Option<Time>,
     /// What the plan was proved to take at most.
     bounds: Option<Arc<Bounds>>,
 }
@@ -130,6 +134,8 @@ pub enum WayBack {
         undos: usize,
         /// That takes at most so long, where the bounds are known.
         bound: Option<Span>,
+        /// The rollback window closes in that time; `None`: it does not close by the clock.
+        left: Option<Span>,
     },
     /// Going it now would lose something.
     Shut {
@@ -161,6 +167,23 @@ pub enum WayBack {
     },
 }
 
+/// The rollback window of a run (R24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The clock closes nothing: the run has not succeeded, or a rollback has begun.
+    Endless,
+    /// It closes by itself.
+    Open {
+        /// In that time.
+        left: Span,
+    },
+    /// It has closed.
+    Closed {
+        /// That long ago.
+        ago: Span,
+    },
+}
+
 /// A step that can start next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
@@ -189,6 +212,8 @@ impl View {
             next: Vec::new(),
             shut: Vec::new(),
             gone: None,
+            ended: None,
+            closes: None,
             bounds: None,
         }
     }
@@ -202,6 +227,20 @@ impl View {
     pub fn reword(&mut self, gate: StepId, text: impl Into<String>) {
         if let StepState::Asking { question, .. } = &mut self.steps[gate.index()].state {
             *question = text.into();
+        }
+    }
+
+    /// How long the run has taken so far, or took.
+    pub fn length(&self) -> Span {
+        self.ended.unwrap_or(self.now).since(Time::ZERO)
+    }
+
+    /// How the way back of the run stands by the clock.
+    pub fn window(&self) -> Window {
+        match self.closes {
+            None => Window::Endless,
+            Some(at) if at > self.now => Window::Open { left: at.since(self.now) },
+            Some(at) => Window::Closed { ago: self.now.since(at) },
         }
     }
 

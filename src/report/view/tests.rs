@@ -17,9 +17,9 @@ fn after(notices: &[Told]) -> (Plan, View) {
 #[test]
 fn the_way_back_counts_the_steps_that_took_effect_and_have_an_undo() {
     let (_, view) = after(&sample::to_the_gate());
-    assert_eq!(view.way_back, WayBack::Open { undos: 1, bound: Some(Span::from_secs(15)) });
+    assert_eq!(view.way_back, WayBack::Open { undos: 1, bound: Some(Span::from_secs(15)), left: None });
     let (_, view) = after(&sample::to_the_promotion());
-    assert_eq!(view.way_back, WayBack::Open { undos: 3, bound: Some(Span::from_secs(45)) });
+    assert_eq!(view.way_back, WayBack::Open { undos: 3, bound: Some(Span::from_secs(45)), left: None });
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn without_the_bounds_of_the_plan_undos_are_counted_and_no_time_is_promised() {
         view.take(&plan, &told);
     }
     view.look(&plan, Time::from_millis(80_300));
-    assert_eq!(view.way_back, WayBack::Open { undos: 1, bound: None });
+    assert_eq!(view.way_back, WayBack::Open { undos: 1, bound: None, left: None });
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! `status`: where a run stands, how long its way back stays open, and, when asked, what its ways back say now (R24).
+
+use std::io::{self, IsTerminal as _};
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::args;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::measure::{self, WayBack};
+use super::past::Past;
+use super::read::{print, size};
+use super::runs::State;
+use super::stage::{say, theme};
+use crate::drive::live::clock;
+use crate::model::{RunOutcome, Span};
+use crate::report::layout;
+use crate::report::story::next_moves;
+use crate::report::text::{Line, Role};
+use crate::report::view::Window;
+
+/// Rows at least: it need not fit on a screen, for it is printed once.
+const HEIGHT: usize = 60;
+
+/// Columns before what a line says.
+const LABEL: usize = 12;
+
+/// Where a run stands.
+pub(super) fn status(args: &args::Status, state: &State) -> Result<Exit, Failure> {
+    let past = Past::find(state, args.run.as_deref())?;
+    let measured = args.measure.then(|| measure::ways_back(&past)).transpose()?;
+    if args.json {
+        let mut object = as_json(&past);
+        if let Some(measured) = &measured {
+            object["ways_back"] = measured.iter().map(|way_back| way_back.as_json(&past.plan)).collect();
+        }
+        say(&object.to_string());
+        return Ok(Exit::Good);
+    }
+    let (width, height) = size();
+    let mut lines = layout::lines(&past.story.view, width, height.max(HEIGHT), theme(io::stdout().is_terminal()));
+    lines.extend(closing(&past).map(|closing| labelled("closes:", Line::of(Role::Plain, closing))));
+    lines.extend(measured.iter().flat_map(|measured| told(measured, &past, width)));
+    lines.extend(process(&past));
+    if past.holder.is_none() {
+        let moves = next_moves(&past.story.view);
+        lines.extend(moves.into_iter().map(|(command, why)| {
+            labelled("next:", Line::of(Role::Strong, command).with(Role::Dim, format!("  {why}")))
+        }));
+    }
+    print(&lines);
+    Ok(Exit::Good)
+}
+
+/// The moment at which the way back of a run that has ended closes, or what closes it.
+fn closing(past: &Past) -> Option<String> {
+    let outcome = past.engine.outcome()?;
+    if !past.is_way_back_open() {
+        return None;
+    }
+    match (past.story.view.window(), outcome) {
+        (Window::Open { left }, _) => closes_at(left).map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        (Window::Endless, RunOutcome::Stopped | RunOutcome::RolledBack) => {
+            Some(format!("when a later run of the lock `{}` begins", past.plan.about().lock))
+        }
+        (Window::Endless, RunOutcome::Succeeded | RunOutcome::Refused) | (Window::Closed { .. }, _) => None,
+    }
+}
+
+fn closes_at(left: Span) -> Option<Timestamp> {
+    let at = clock::wall().millis().saturating_add(i64::try_from(left.millis()).ok()?);
+    Timestamp::from_millisecond(at).ok()
+}
+
+fn process(past: &Past) -> Option<Line> {
+    match (&past.holder, past.engine.outcome()) {
+        (Some(holder), _) => {
+            let text = format!("{} of {} since {}", holder.pid, holder.user, holder.since);
+            Some(labelled("process:", Line::of(Role::Dim, text)))
+        }
+        (None, None) => Some(labelled("process:", Line::of(Role::Warn, "nobody drives it"))),
+        (None, Some(_)) => None,
+    }
+}
+
+/// What the ways back said when they were asked.
+fn told(measured: &[WayBack], past: &Past, width: usize) -> Vec<Line> {
+    if measured.is_empty() {
+        return vec![labelled("measured:", Line::of(Role::Dim, "nothing is to be undone"))];
+    }
+    let names = measured.iter().map(|it| past.plan.step(it.step).name.len()).max().unwrap_or(0).min(width / 3);
+    let mut lines = Vec::new();
+    for (n, way_back) in measured.iter().enumerate() {
+        let mut name = Line::of(Role::Strong, &past.plan.step(way_back.step).name);
+        name.pad_to(names + 2);
+        let (role, word) = if way_back.is_open() { (Role::Good, "open") } else { (Role::Bad, "SHUT") };
+        let line = name.with(role, word).with(Role::Plain, format!("  {}", way_back.sentence(&past.plan)));
+        let line = labelled(if n == 0 { "measured:" } else { "" }, line);
+        lines.extend(line.wrap(width, LABEL + names + 8));
+    }
+    lines
+}
+
+fn labelled(label: &str, line: Line) -> Line {
+    let mut whole = Line::of(Role::Dim, format!("  {label}"));
+    whole.pad_to(LABEL);
+    whole.append(line);
+    whole
+}
+
+/// Where a run stands, for programs.
+pub(super) fn as_json(past: &Past) -> Json {
+    let engine = &past.engine;
+    let name = |step| past.plan.step(step).name.clone();
+    let steps: Vec<Json> = past
+        .plan
+        .step_ids()
+        .map(|id| {
+            let step = past.plan.step(id);
+            json!({
+                "step": step.name,
+                "phase": step.phase.map(|phase| &past.plan.phase(phase).name),
+                "outcome": engine.step_outcome(id).word(),
+                "attempts": engine.attempts(id),
+                "took_ms": past.story.view.step(id).took.map(Span::millis),
+            })
+        })
+        .collect();
+    let left = match past.story.view.window() {
+        Window::Open { left } if past.is_way_back_open() => Some(left),
+        Window::Open { .. } | Window::Endless | Window::Closed { .. } => None,
+    };
+    json!({
+        "run": past.run,
+        "runbook": past.plan.about().name,
+        "state": past.word(),
+        "outcome": engine.outcome(),
+        "driven_by": past.holder.as_ref().map(|holder| json!({"pid": holder.pid, "user": holder.user})),
+        "began": past.began().map(|at| format!("{at:.3}")),
+        "took_ms": past.story.view.length().millis(),
+        "awaits_people": engine.awaits_people(),
+        "gates_open": engine.open_gates().map(name).collect::<Vec<_>>(),
+        "failed": engine.failed_steps().into_iter().map(name).collect::<Vec<_>>(),
+        "would_be_undone": engine.in_effect().map(name).collect::<Vec<_>>(),
+        "ways_back_shut": engine.ways_back_shut().map(name).collect::<Vec<_>>(),
+        "point_of_no_return": engine.point_of_no_return().map(name),
+        "way_back_closed": past.is_way_back_closed(),
+        "way_back_closes": left.and_then(closes_at).map(|at| format!("{at:.3}")),
+        "way_back_left_ms": left.map(Span::millis),
+        "steps": steps,
+        "head": past.story.head,
+    })
+}
