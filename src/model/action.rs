@@ -216,6 +216,17 @@ pub enum OutputAs {
     Json,
 }
 
+/// An instant query to Prometheus, or to what speaks its HTTP API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prometheus {
+    /// Where the server is; `/api/v1/query` comes behind it.
+    pub url: Template,
+    /// Sent with it.
+    pub headers: BTreeMap<String, Template>,
+    /// `PromQL`.
+    pub query: Template,
+}
+
 /// The part of an HTTP answer that a probe reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpPart {

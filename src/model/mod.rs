@@ -13,8 +13,8 @@ mod time;
 mod value;
 
 pub use action::{
-    Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Run, RunCommand, Sql, Statements,
-    Template, Wait,
+    Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Prometheus, Run, RunCommand, Sql,
+    Statements, Template, Wait,
 };
 pub use bounds::{Bounds, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
 pub use criterion::{Condition, Count, Criterion};

@@ -33,6 +33,7 @@ const BASES: &[(&str, &str)] = &[
     ("probe", "[probe.q]\n@"),
     ("http_probe", "[probe.q.http]\n@"),
     ("sql_probe", "[probe.q.sql]\n@"),
+    ("prometheus", "[probe.q.prometheus]\n@"),
     ("guard", "[guard.g]\n@"),
 ];
 
@@ -67,6 +68,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("probe.run", ""),
     ("probe.http", ""),
     ("probe.sql", ""),
+    ("probe.prometheus", ""),
+    ("probe.tcp", ""),
     ("probe", "run = 'true'"),
     ("criterion.failures", "samples = 5"),
     ("rollback_policy.else", "then = { retry = 1 }"),
@@ -131,6 +134,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("probe.as", &["'text'"]),
     ("probe.bool", &["'exit'"]),
     ("http_probe.url", &["'http://h/1'", "'http://h/2'"]),
+    ("prometheus.url", &["'http://h/1'", "'http://h/2'"]),
     ("sql_probe.url", &["'sqlite:a'", "'sqlite:b'"]),
     ("guard.phases", &["['one']"]),
     ("guard.steps", &["['a']"]),
@@ -180,6 +184,7 @@ fn sample(shape: &'static Shape) -> Vec<String> {
             Form::Hours => &["'daily 01:00-02:00'", "'Sat 01:00-02:00'"],
             Form::Zone => &["'UTC'", "'Europe/Berlin'"],
             Form::Pointer => &["'/a'", "'/b'"],
+            Form::Address => &["'a:1'", "'b:2'"],
             Form::Regex => &["'a'", "'b'"],
             Form::EnvName => &["'A'", "'B'"],
         }),

@@ -128,6 +128,14 @@ pub enum Misfit {
         #[label("must begin with `/`")]
         at: SourceSpan,
     },
+    /// No `host:port`.
+    #[error("`{text}` is not an address")]
+    #[diagnostic(code(bad_address), help("write host and port: \"db1:5432\", \"[::1]:5432\""))]
+    BadAddress {
+        text: String,
+        #[label("must be host:port")]
+        at: SourceSpan,
+    },
     /// No regular expression.
     #[error("this is not a regular expression: {reason}")]
     #[diagnostic(code(bad_regex))]

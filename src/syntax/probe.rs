@@ -9,8 +9,8 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::template::Place;
 use crate::model::{
-    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Run, RunCommand, Scope, Span, Sql,
-    Statements, Template,
+    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Run, RunCommand, Scope,
+    Span, Sql, Statements, Template,
 };
 
 /// What the answer of a probe is taken for.
@@ -65,9 +65,19 @@ impl<'t> Reader<'t> {
                 rows: None,
             });
         }
+        if let Some(prometheus) = of.fields("prometheus") {
+            return ProbeSource::Prometheus(Prometheus {
+                url: self.http_url(prometheus),
+                headers: self.templates(prometheus, "headers", Place::Private),
+                query: self.template(prometheus, "query", Place::Promql).unwrap_or_default(),
+            });
+        }
+        if of.has("tcp") {
+            return ProbeSource::Tcp(self.template(of, "tcp", Place::Open).unwrap_or_default());
+        }
         ProbeSource::Run(match of.get("run") {
             Some(node) => self.run(of, node),
-            // It has its problem: no source, or one that is not supported yet.
+            // It has its problem: no source.
             None => Run {
                 command: RunCommand::Args(vec![Template("false".to_owned())]),
                 cwd: None,

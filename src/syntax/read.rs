@@ -288,7 +288,6 @@ mod tests {
         let line = |problem: &Problem| text[..problem.at().offset()].lines().count();
         let all: Vec<String> = reading.problems.iter().map(|problem| format!("{}: {problem}", line(problem))).collect();
         insta::assert_snapshot!(all.join("\n"), @r"
-        31: `prometheus` is not supported yet
         38: `state` is not supported yet
         43: `state` is not supported yet
         56: `baseline` is not supported yet

@@ -148,6 +148,7 @@ fn pattern(form: Form) -> Option<&'static str> {
         Form::Size => Some("^[0-9]+(B|KiB|MiB|GiB)$"),
         Form::Hours => Some("^[A-Za-z,-]+ [0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"),
         Form::Pointer => Some("^(/.*)?$"),
+        Form::Address => Some("(^.+:[0-9]{1,5}$|\\{\\{)"),
         Form::EnvName => Some("^[A-Za-z_][A-Za-z0-9_]*$"),
     }
 }

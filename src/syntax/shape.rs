@@ -268,6 +268,7 @@ impl Checker<'_> {
                 let good = text.is_empty() || text.starts_with('/');
                 (!good).then(|| Misfit::BadPointer { text: owned(), at })
             }
+            Form::Address => (!is_address(text)).then(|| Misfit::BadAddress { text: owned(), at }),
             Form::Regex => regex_error(text).map(|reason| Misfit::BadRegex { reason, at }),
             Form::EnvName => (!is_env_name(text)).then(|| Misfit::BadEnvName { name: owned(), at }),
         };
@@ -320,6 +321,16 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// `host:port`. What a template makes of it is known when it is asked.
+fn is_address(text: &str) -> bool {
+    text.contains("{{")
+        || text.rsplit_once(':').is_some_and(|(host, port)| {
+            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            let host_is_good = if bare.len() < host.len() { !bare.is_empty() } else { !host.contains([':', '/']) };
+            !host.is_empty() && host_is_good && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
 }
 
 fn is_env_name(text: &str) -> bool {

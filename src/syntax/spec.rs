@@ -148,6 +148,8 @@ pub(super) enum Form {
     Zone,
     /// A JSON pointer (RFC 6901).
     Pointer,
+    /// `host:port`, or a template of it.
+    Address,
     /// A regular expression.
     Regex,
     /// The name of an environment variable.
@@ -210,6 +212,7 @@ impl Form {
             Self::Hours => "opening hours such as \"Sat 01:00-05:00\"",
             Self::Zone => "a time zone such as \"Europe/Berlin\"",
             Self::Pointer => "a JSON pointer such as \"/items/0\"",
+            Self::Address => "an address such as \"db1:5432\"",
             Self::Regex => "a regular expression in quotes",
             Self::EnvName => "the name of an environment variable",
         }

@@ -8,6 +8,7 @@
 //! A template must not know when it is rendered, nor what for: the driver has the values ([`Values`]), [`check`] the names.
 
 mod parse;
+mod promql;
 mod render;
 mod shell;
 mod sql;
@@ -39,6 +40,8 @@ pub enum Place {
     Data,
     /// `query` and `execute`: identifiers only.
     Sql,
+    /// A query of `prometheus`: inside quotes only, escaped.
+    Promql,
 }
 
 impl Place {
@@ -59,7 +62,7 @@ impl Place {
     const fn takes_secrets(self) -> bool {
         match self {
             Self::Private | Self::Data => true,
-            Self::Script | Self::ForeignScript | Self::Argument | Self::Open | Self::Sql => false,
+            Self::Script | Self::ForeignScript | Self::Argument | Self::Open | Self::Sql | Self::Promql => false,
         }
     }
 }
@@ -159,7 +162,7 @@ fn wrong_helper(slot: &Slot, place: Place) -> Option<TemplateError> {
     match (slot.helper, place) {
         (Some(Helper::Ident), Place::Sql) | (Some(Helper::Urlencode) | None, _) => None,
         (Some(Helper::Ident), _) => {
-            Some(refusal(slot, "`ident` is for identifiers in `query` and `execute`".to_owned(), None))
+            Some(refusal(slot, "`ident` is for identifiers in `query` and `execute` of `sql`".to_owned(), None))
         }
     }
 }
@@ -186,6 +189,14 @@ fn misplaced(pieces: &[Piece], place: Place) -> Vec<TemplateError> {
             .map(|(index, why)| {
                 let help = "use `params` for a value, `{{ident x}}` for the name of a table or column".to_owned();
                 refusal(at(index), why.to_owned(), Some(help))
+            })
+            .collect(),
+        Place::Promql => promql::misplaced(pieces)
+            .into_iter()
+            .map(|(index, why)| {
+                let slot = at(index);
+                let help = format!("write it inside quotes: {{job=\"{{{{{}}}}}\"}}", slot.path());
+                refusal(slot, format!("a value cannot stand {why} of a query"), Some(help))
             })
             .collect(),
         Place::Argument | Place::Open | Place::Private | Place::Data => Vec::new(),

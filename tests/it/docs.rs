@@ -185,8 +185,14 @@ fn kind(schema: &Value) -> String {
 
 fn text_kind(schema: &Value) -> String {
     let pattern = schema["pattern"].as_str().unwrap_or_default();
-    let named =
-        [("ms)", "duration"), ("KiB", "size"), ("[a-z][a-z0-9_]*", "name"), ("(/.*)", "JSON pointer"), (":", "hours")];
+    let named = [
+        ("{1,5}", "host:port"),
+        ("ms)", "duration"),
+        ("KiB", "size"),
+        ("[a-z][a-z0-9_]*", "name"),
+        ("(/.*)", "JSON pointer"),
+        (":", "hours"),
+    ];
     let known = named.iter().find(|(part, _)| pattern.contains(part)).map(|(_, name)| *name);
     match schema["format"].as_str() {
         Some("regex") => "regular expression".to_owned(),

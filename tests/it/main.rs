@@ -12,6 +12,7 @@ mod layers;
 mod named_rules;
 mod plan_text;
 mod problems;
+mod prometheus;
 mod prompt;
 mod random;
 mod requests;

@@ -18,8 +18,9 @@ use super::run_probe;
 use super::scope::RunScope;
 use super::secret::{MASK, Secrets};
 use super::sql::Connection;
+use super::{prometheus, tcp_probe};
 use crate::model::{HttpPart, Plan, Probe, ProbeAs, ProbeId, ProbeSource, Time};
-use crate::syntax::template::RenderError;
+use crate::syntax::template::{self, Place, RenderError};
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,15 +203,17 @@ async fn answer(
         }
         ProbeSource::Http { request, part } => {
             let request = errand.request(request, &[]).map_err(could_not)?;
-            if !matches!(kept, Kept::Http(_, url) if *url == request.url) {
-                *kept = Kept::Http(http::client(&request, request.bound)?, request.url.clone());
-            }
-            let Kept::Http(client, _) = kept else { return Err("no client".to_owned()) };
-            let mut answer = send(client, &request).await.map_err(|no| match no {
-                NoAnswer::NotSent(why) | NoAnswer::Lost(why) => why,
-            })?;
-            answer.body = secrets.mask(&answer.body).into_owned();
+            let answer = over_http(&request, secrets, kept).await?;
             said_over_http(&answer, request.status, part, probe.as_)
+        }
+        ProbeSource::Prometheus(query) => {
+            let request = prometheus::request(&errand, query)?;
+            let answer = over_http(&request, secrets, kept).await?;
+            prometheus::said(&answer).and_then(|value| taken_for(value, probe.as_))
+        }
+        ProbeSource::Tcp(address) => {
+            let address = template::text(&address.0, Place::Open, &**scope).map_err(could_not)?;
+            tcp_probe::said(tcp_probe::connect(&address).await, probe.as_)
         }
         ProbeSource::Sql(sql) => {
             let statements = errand.statements(sql).map_err(could_not)?;
@@ -232,6 +235,19 @@ async fn answer(
             }
         }
     }
+}
+
+/// Sends a request over the connection that is kept for its address.
+async fn over_http(request: &http::Request, secrets: &Secrets, kept: &mut Kept) -> Result<http::Answer, String> {
+    if !matches!(kept, Kept::Http(_, url) if *url == request.url) {
+        *kept = Kept::Http(http::client(request, request.bound)?, request.url.clone());
+    }
+    let Kept::Http(client, _) = kept else { return Err("no client".to_owned()) };
+    let mut answer = send(client, request).await.map_err(|no| match no {
+        NoAnswer::NotSent(why) | NoAnswer::Lost(why) => why,
+    })?;
+    answer.body = secrets.mask(&answer.body).into_owned();
+    Ok(answer)
 }
 
 fn said_by_process(printed: &run_probe::Printed, accepted: &[i32], as_: ProbeAs) -> Result<Json, String> {
@@ -277,7 +293,7 @@ fn said_over_http(answer: &http::Answer, accepted: (u16, u16), part: &HttpPart, 
 }
 
 /// The answer as what the probe says it is.
-fn taken_for(answer: Json, as_: ProbeAs) -> Result<Json, String> {
+pub(super) fn taken_for(answer: Json, as_: ProbeAs) -> Result<Json, String> {
     match (as_, answer) {
         (ProbeAs::Number, number @ Json::Number(_)) => Ok(number),
         (ProbeAs::Number, Json::String(text)) => reading::number(&text),

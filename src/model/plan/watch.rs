@@ -1,7 +1,7 @@
 //! What is measured and watched: probes and guards.
 
 use super::Rollback;
-use crate::model::{ConditionId, Http, HttpPart, PhaseId, Run, Span, Sql, StepId};
+use crate::model::{ConditionId, Http, HttpPart, PhaseId, Prometheus, Run, Span, Sql, StepId, Template};
 
 /// A condition watched all the time in its scope.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +92,10 @@ pub enum ProbeSource {
     },
     /// The first column of the first row.
     Sql(Sql),
+    /// The only sample of an instant query.
+    Prometheus(Prometheus),
+    /// `host:port`: the milliseconds until a connection stands, or whether one does.
+    Tcp(Template),
 }
 
 /// What a probe's answer is taken for.

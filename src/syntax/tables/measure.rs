@@ -34,8 +34,12 @@ pub(in crate::syntax) static PROBE: Table = Table {
         SHELL,
         key("http", Shape::Table(&HTTP_PROBE), "A request whose answer is the sample."),
         key("sql", Shape::Table(&SQL_PROBE), "A query whose first column of its first row is the sample."),
-        key("prometheus", Shape::Table(&PROMETHEUS), "A query to Prometheus.").later(),
-        key("tcp", FREE, "Whether a connection can be opened.").later(),
+        key("prometheus", Shape::Table(&PROMETHEUS), "An instant query to Prometheus whose only value is the sample."),
+        key(
+            "tcp",
+            Text(Form::Address),
+            "host:port: milliseconds until a connection stands; with `bool`, whether one does.",
+        ),
         key("interval", BOUND, "How often.").default("\"1s\""),
         key("timeout", BOUND, "The bound of one sample.").default("\"5s\""),
         key("bool", Either(&[True, Choice(&["exit"])]), "True or false; of a run with \"exit\": 0 true, 1 false."),
@@ -48,7 +52,11 @@ pub(in crate::syntax) static PROBE: Table = Table {
     ],
     one_of: &[
         Group::at_most_one("kind", &["bool", "as"]),
-        Group::one("source", &["run", "http", "sql", "prometheus", "tcp"], "say how it is measured: run, http or sql"),
+        Group::one(
+            "source",
+            &["run", "http", "sql", "prometheus", "tcp"],
+            "say how it is measured: run, http, sql, prometheus or tcp",
+        ),
     ],
 };
 
@@ -80,8 +88,12 @@ static SQL_PROBE: Table = Table {
 
 static PROMETHEUS: Table = Table {
     name: "prometheus",
-    doc: "A query to Prometheus.",
-    keys: &[key("url", TEMPLATE, "Where to."), key("query", FREE, "The query.")],
+    doc: "An instant query to Prometheus; its answer must be one number.",
+    keys: &[
+        key("url", TEMPLATE, "Where the server is, without /api/v1/query.").required(),
+        key("query", TEMPLATE, "PromQL; a template in it stands inside quotes.").required(),
+        key("headers", Map(Form::Free, &TEMPLATE), "Sent with it."),
+    ],
     one_of: &[],
 };
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::parse::{Helper, Piece, Root, Slot, parse};
-use super::{Place, Values, misplaced};
+use super::{Place, Values, misplaced, promql};
 
 /// A script to be run: the text never holds a value, the variables do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +178,7 @@ fn filled(slot: &Slot, place: Place, values: &dyn Values) -> Result<String, Rend
     if text.contains('\0') && place != Place::Data {
         return Err(RenderError::Nul { path: path() });
     }
-    Ok(text)
+    Ok(if place == Place::Promql { promql::escaped(&text) } else { text })
 }
 
 /// Everything but the unreserved characters of RFC 3986, percent-encoded.

@@ -460,10 +460,36 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused_with_a_place_in_it(text in "(\\PC|\\{\\{|\\}\\}|vars\\.x|\\\\|~| ){0,12}") {
-        for place in [Place::Script, Place::Open, Place::Sql, Place::Data] {
+        for place in [Place::Script, Place::Open, Place::Sql, Place::Promql, Place::Data] {
             for error in check(&text, place, &names()) {
                 prop_assert!(text.get(error.range.clone()).is_some(), "{error:?} in {text:?}");
             }
         }
     }
+}
+
+#[test]
+fn a_value_stands_in_a_query_of_prometheus_inside_quotes_only() {
+    let names = TemplateNames { vars: BTreeMap::from([("x", Sight::Open)]), ..TemplateNames::default() };
+    let refused = |query: &str| !check(query, Place::Promql, &names).is_empty();
+    for query in [
+        r#"up{job="{{vars.x}}"}"#,
+        "up{job='a{{vars.x}}b'} # it's",
+        "up # \"comment\n{job=\"{{vars.x}}\"}",
+        r#"up{a="\"{{vars.x}}"}"#,
+    ] {
+        assert!(!refused(query), "{query}");
+    }
+    for query in [
+        "up > {{vars.x}}",
+        "up{job=`{{vars.x}}`}",
+        r#"up{job="a"} # {{vars.x}}"#,
+        r#"up{job="\\{{vars.x}}"}"#,
+        r#"up{job="{{ident vars.x}}"}"#,
+    ] {
+        assert!(refused(query), "{query}");
+    }
+    let value = "a\"b'c\\d\ne";
+    assert_eq!(text(r#"x{a="{{vars.x}}"}"#, Place::Promql, &x(value)).unwrap(), r#"x{a="a\x22b\x27c\\d\ne"}"#);
+    assert!(text("x > {{vars.x}}", Place::Promql, &x("1")).is_err(), "what check refuses is not rendered");
 }

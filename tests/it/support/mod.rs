@@ -1,4 +1,5 @@
 //! Real things for tests to talk to.
 
 pub(crate) mod postgres;
+pub(crate) mod prometheus;
 pub(crate) mod web;

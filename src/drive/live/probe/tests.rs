@@ -75,6 +75,11 @@ async fn one(probe: Probe) -> Sample {
 
 /// A server that answers every request on a connection with the text that `answer` gives, and counts connections.
 fn serve(answer: impl Fn() -> String + Send + Sync + 'static) -> (String, Arc<AtomicU32>) {
+    hear(move |_| answer())
+}
+
+/// The same, for an answer that depends on the request.
+fn hear(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let connections = Arc::new(AtomicU32::new(0));
@@ -85,8 +90,8 @@ fn serve(answer: impl Fn() -> String + Send + Sync + 'static) -> (String, Arc<At
             let answer = Arc::clone(&answer);
             std::thread::spawn(move || {
                 let mut asked = [0; 4096];
-                while let Ok(1..) = stream.read(&mut asked) {
-                    let body = answer();
+                while let Ok(length @ 1..) = stream.read(&mut asked) {
+                    let body = answer(&String::from_utf8_lossy(&asked[..length]));
                     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                     let _ = stream.write_all((head + &body).as_bytes());
                 }
@@ -268,4 +273,55 @@ async fn turns_come_without_drift_and_a_late_answer_skips_turns() {
     assert!(at.iter().all(|millis| millis % INTERVAL == 0), "each on the grid of the first: {at:?}");
     assert!(at.is_sorted_by(|a, b| a < b), "no turn twice: {at:?}");
     assert!(at[3] > 3 * INTERVAL, "turns that were missed are not made up for: {at:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_query_to_prometheus_carries_its_headers_and_a_value_in_it_stays_a_text() {
+    let (heard, hearing) = std::sync::mpsc::channel();
+    let heard = Mutex::new(heard);
+    let (url, _) = hear(move |request| {
+        heard.lock().unwrap().send(request.to_owned()).unwrap();
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.5"]}]}}"#.to_owned()
+    });
+    let query = crate::model::Prometheus {
+        url: Template(url),
+        headers: BTreeMap::from([("Authorization".into(), Template("Bearer {{vars.token}}".into()))]),
+        query: Template(r#"sum(rate(errors{job="{{vars.job}}"}[30s]))"#.into()),
+    };
+    let (mut poller, mut samples) =
+        poller(vec![probe(ProbeSource::Prometheus(query), ProbeAs::Number)], Path::new("/"));
+    let values = [("token", json!("swordfish"), true), ("job", json!("a\"}) or vector(1) #"), false)];
+    let surroundings = Surroundings {
+        scope: Arc::new(super::super::scope::tests::scope(&values)),
+        secrets: Secrets::new(&[json!("swordfish")]),
+    };
+    poller.set_surroundings(surroundings);
+    poller.set_needed(&[FIRST()]);
+    let sample = samples.recv().await.unwrap();
+    assert_eq!((sample.value, sample.why_none), (Some(json!(0.5)), None));
+    let request = hearing.recv().unwrap();
+    assert!(request.starts_with("GET /api/v1/query?query="), "{request}");
+    assert!(request.to_lowercase().contains("authorization: bearer swordfish"), "{request}");
+    // `"` is `\x22` between the quotes of the query.
+    assert!(request.contains("job%3D%22a%5Cx22%7D%29+or+vector%281%29+%23%22%7D"), "{request}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_connection_is_a_sample_in_milliseconds_and_a_refused_one_is_false_or_no_data() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = listener.local_addr().unwrap().to_string();
+    let tcp = |address: &str| ProbeSource::Tcp(Template(address.to_owned()));
+    let took = one(probe(tcp(&open), ProbeAs::Number)).await.value.unwrap().as_f64().unwrap();
+    assert!((0.0..20_000.0).contains(&took), "{took}");
+    assert_eq!(one(probe(tcp(&open), ProbeAs::Bool)).await.value, Some(json!(true)));
+
+    drop(listener);
+    let refused = one(probe(tcp(&open), ProbeAs::Number)).await;
+    assert_eq!((refused.value, refused.why_none.as_deref()), (None, Some("the connection was refused")));
+    assert_eq!(one(probe(tcp(&open), ProbeAs::Bool)).await.value, Some(json!(false)));
+
+    // Whether it can be connected to is not known where nothing is known of the host.
+    let lost = one(probe(tcp("nobody.invalid:5432"), ProbeAs::Bool)).await;
+    assert!(lost.value.is_none() && lost.why_none.unwrap().contains("was not found"));
+    assert!(one(probe(tcp("no port"), ProbeAs::Bool)).await.value.is_none());
 }
