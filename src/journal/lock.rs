@@ -8,13 +8,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::Wall;
 use crate::model::RunId;
+
+/// How long a lock is asked for that somebody holds.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How long where the holder is dead, and only a child that it was starting can have the lock.
+const PATIENCE_WITH_THE_DEAD: Duration = Duration::from_secs(5);
 
 /// Who holds a lock, as its file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +102,7 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(fail("open the lock"))?;
-        if !lock_exclusive(&file).map_err(fail("lock"))? {
+        if !lock_exclusive(&file, path).map_err(fail("lock"))? {
             return Err(LockError::Held { path: path.to_owned(), holder: read(path) });
         }
         let before = read(path);
@@ -129,16 +134,28 @@ impl Lock {
     }
 }
 
-/// Whether the lock was free. Who only asks for the holder has it for an instant, so one no is not believed.
-fn lock_exclusive(file: &File) -> io::Result<bool> {
-    for _ in 0..20 {
+/// Whether the lock was free. Who only asks for the holder has it for an instant, so one no is not believed. A holder that
+/// was killed while it started a child may leave the lock with that child until it executes its program: where the holder
+/// is gone, more patience is due.
+fn lock_exclusive(file: &File, path: &Path) -> io::Result<bool> {
+    let begun = Instant::now();
+    loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(true),
-            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(1)),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
             Err(error) => return Err(error.into()),
         }
+        let patience = if is_gone(read(path)) { PATIENCE_WITH_THE_DEAD } else { PATIENCE };
+        if begun.elapsed() >= patience {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(false)
+}
+
+/// Whether the file names a process that does not live, at least not where we can see it.
+fn is_gone(holder: Option<Holder>) -> bool {
+    holder.is_some_and(|holder| !Path::new("/proc").join(holder.pid.to_string()).exists())
 }
 
 fn read(path: &Path) -> Option<Holder> {
@@ -169,14 +186,33 @@ mod tests {
     #[test]
     fn a_held_lock_is_refused_with_the_name_of_its_holder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (lock, before) = Lock::of_run(folder.path(), &holder(7)).expect("free");
+        let alive = std::process::id();
+        let (lock, before) = Lock::of_run(folder.path(), &holder(alive)).expect("free");
         assert_eq!(before, None);
         let refused = Lock::of_run(folder.path(), &holder(8)).expect_err("held");
         let said = refused.to_string();
-        assert!(said.contains("process 7 of ops") && said.contains("since 1970-01-01T00:00:00.000Z"), "{said}");
-        assert_eq!(Lock::holder_of_run(folder.path()), Some(holder(7)));
+        assert!(
+            said.contains(&format!("process {alive} of ops")) && said.contains("since 1970-01-01T00:00:00.000Z"),
+            "{said}"
+        );
+        assert_eq!(Lock::holder_of_run(folder.path()), Some(holder(alive)));
         drop(lock);
         assert_eq!(Lock::holder_of_run(folder.path()), None);
+    }
+
+    #[test]
+    fn a_lock_that_a_dead_process_left_with_its_child_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut dead = std::process::Command::new("true").spawn().expect("there is a `true`");
+        dead.wait().expect("it is our child");
+        let (lock, _) = Lock::of_run(folder.path(), &holder(dead.id())).expect("free");
+        let child = std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE * 5);
+            drop(lock);
+        });
+        let (_lock, before) = Lock::of_run(folder.path(), &holder(8)).expect("free in the end");
+        assert_eq!(before, Some(holder(dead.id())));
+        child.join().expect("it only sleeps");
     }
 
     #[test]
