@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::drive::live::staying::AfterSuccess;
+
 /// Move stateful services while users are on them: checked before the start, guarded on the way, and with a verified way
 /// back.
 #[derive(Debug, Parser)]
@@ -82,6 +84,7 @@ pub(super) struct Exec {
     pub(super) file: PathBuf,
     /// Change nothing: `preflight` also asks probes and looks for programs, `plan` spawns nothing and connects to nothing
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "preflight")]
+    #[arg(conflicts_with_all = ["detach", "stay"])]
     pub(super) dry_run: Option<DryRun>,
     /// Set a variable (never a secret one: others can read command lines)
     #[arg(long = "var", value_name = "NAME=VALUE")]
@@ -104,12 +107,32 @@ pub(super) struct Exec {
     /// Take up the unfinished run of this runbook, if there is one
     #[arg(long)]
     pub(super) or_resume: bool,
+    #[command(flatten)]
+    pub(super) process: Process,
     /// Close the way back of this ended run
     #[arg(long, value_name = "RUN")]
     pub(super) close: Option<String>,
     /// How to tell what happens
     #[arg(long, value_enum, default_value_t = Output::Auto)]
     pub(super) output: Output,
+}
+
+/// What becomes of the process that drives a run.
+#[derive(Args, Debug)]
+pub(super) struct Process {
+    /// Go on in a process of its own, which outlives this terminal; people answer from elsewhere
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// After success, watch the ways back until the rollback window closes; `resume --stay` also takes up an ended run for it
+    #[arg(long)]
+    pub(super) stay: bool,
+}
+
+impl Process {
+    /// What it does once the run has succeeded.
+    pub(super) const fn after_success(&self) -> AfterSuccess {
+        if self.stay { AfterSuccess::Stay } else { AfterSuccess::Leave }
+    }
 }
 
 /// The levels of a dry run.
@@ -152,6 +175,8 @@ pub(super) struct Resume {
     /// End resumably (exit 7) after this phase
     #[arg(long, value_name = "PHASE")]
     pub(super) until: Option<String>,
+    #[command(flatten)]
+    pub(super) process: Process,
     /// How to tell what happens
     #[arg(long, value_enum, default_value_t = Output::Auto)]
     pub(super) output: Output,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args;
+use super::detach::Seat;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::past::Past;
@@ -17,13 +18,13 @@ use crate::journal::{Via, Who};
 use crate::model::{RunId, RunOutcome};
 
 /// Sees to the last run of the lock. `Some`: it was taken up instead of a new one. The caller holds the lock.
-pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec) -> Result<Option<Exit>, Failure> {
+pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec, seat: &Seat) -> Result<Option<Exit>, Failure> {
     let folder = state.folder(last);
     let past = Past::read(state, last.clone())?;
     let engine = &past.engine;
     let Some(outcome) = engine.outcome() else {
         if args.or_resume {
-            let wish = Wish { run: Some(last.0.clone()), ..Wish::of_exec(args) };
+            let wish = Wish { run: Some(last.0.clone()), seat: seat.clone(), ..Wish::of_exec(args) };
             return resume_as(&wish, state).map(Some);
         }
         return Err(Failure::refused(format!("run {last} is not finished"))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args;
+use super::detach::Seat;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::runs::{State, new_name};
@@ -20,7 +21,7 @@ use crate::journal::{Via, Who};
 use crate::model::{PhaseId, Plan, RunId, StepId, Value};
 
 /// Executes a runbook.
-pub(super) fn exec(args: &args::Exec, state: Option<&Path>) -> Result<Exit, Failure> {
+pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Result<Exit, Failure> {
     let document = stage::read(&args.file)?;
     if let Some(level) = args.dry_run {
         return super::dry_run::dry_run(&document, args, level);
@@ -36,12 +37,14 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>) -> Result<Exit, Fail
     let run = new_name(&plan.about().name, |run| state.folder(run).path().exists());
     let _lock = match take_name(&state, &plan, &run, &user) {
         Ok(lock) => lock,
-        Err(LockError::Held { holder, .. }) if args.or_resume => return resume_held(args, &state, holder.as_ref()),
-        Err(LockError::Held { holder, .. }) => return Err(held(&plan, holder.as_ref())),
+        Err(LockError::Held { holder, .. }) if args.or_resume => {
+            return resume_held(args, &state, holder.as_ref(), seat);
+        }
+        Err(LockError::Held { holder, .. }) => return Err(held(&state, &plan, holder.as_ref())),
         Err(error) => return Err(Failure::could_not(error)),
     };
     if let Some(last) = state.last_of(&plan.about().lock)
-        && let Some(exit) = super::before::settle(&state, &last, args)?
+        && let Some(exit) = super::before::settle(&state, &last, args, &seat)?
     {
         return Ok(exit);
     }
@@ -72,7 +75,8 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>) -> Result<Exit, Fail
         folder,
         user,
         output: args.output,
-        options: Options { go, no_wait: args.no_wait },
+        options: Options { go, no_wait: args.no_wait, after_success: args.process.after_success() },
+        seat,
         history: Vec::new(),
     };
     runtime.block_on(stage::play(started, setting, facts))
@@ -148,9 +152,15 @@ fn take_name(state: &State, plan: &Plan, run: &RunId, user: &str) -> Result<Lock
     Lock::of_name(state.path(), &plan.about().lock, &holder).map(|(lock, _)| lock)
 }
 
-fn held(plan: &Plan, holder: Option<&Holder>) -> Failure {
+fn held(state: &State, plan: &Plan, holder: Option<&Holder>) -> Failure {
     let lock = &plan.about().lock;
+    let has_ended =
+        |run: &RunId| super::before::standing(&state.folder(run)).is_ok_and(|engine| engine.outcome().is_some());
     match holder {
+        Some(Holder { pid, run, .. }) if has_ended(run) => Failure::refused(format!(
+            "run {run} has ended and its process {pid} still watches its ways back under the lock `{lock}`"
+        ))
+        .hint(format!("a new run closes them: end the watching (Ctrl-C there, or kill {pid}), then say --close {run}")),
         Some(Holder { pid, user, since, run }) => Failure::refused(format!(
             "run {run} holds the lock `{lock}`: process {pid} of {user} has driven it since {since}"
         ))
@@ -159,9 +169,9 @@ fn held(plan: &Plan, holder: Option<&Holder>) -> Failure {
     }
 }
 
-fn resume_held(args: &args::Exec, state: &State, holder: Option<&Holder>) -> Result<Exit, Failure> {
+fn resume_held(args: &args::Exec, state: &State, holder: Option<&Holder>, seat: Seat) -> Result<Exit, Failure> {
     let run = holder.map(|holder| holder.run.0.clone());
-    super::resume::resume_as(&super::resume::Wish { run, ..super::resume::Wish::of_exec(args) }, state)
+    super::resume::resume_as(&super::resume::Wish { run, seat, ..super::resume::Wish::of_exec(args) }, state)
 }
 
 /// What can be refused before there is a run: programs that are missing, a closed window.

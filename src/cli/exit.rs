@@ -32,6 +32,22 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// What a process of this tool that ended with this code meant.
+    pub(super) fn of(code: i32) -> Self {
+        let known = [
+            Self::Good,
+            Self::Wrong,
+            Self::Refused,
+            Self::RolledBack,
+            Self::Stopped,
+            Self::Stuck,
+            Self::Waiting,
+            Self::Findings,
+            Self::Interrupted,
+        ];
+        known.into_iter().find(|exit| *exit as i32 == code).unwrap_or(Self::Broken)
+    }
+
     /// The one that says more: an error outweighs a finding, both outweigh good news.
     pub(super) fn worse(self, other: Self) -> Self {
         match (self, other) {

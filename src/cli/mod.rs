@@ -4,6 +4,7 @@ mod args;
 mod attach;
 mod before;
 mod check;
+mod detach;
 mod document;
 mod dry_run;
 mod exec;
@@ -26,6 +27,7 @@ use clap::Parser as _;
 
 use crate::engine::Act;
 use args::{Cli, Verb};
+use detach::Seat;
 use exit::Exit;
 use failure::Failure;
 use runs::State;
@@ -38,7 +40,14 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::drive::live::prompt::served() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let (words, seat) = match detach::seat() {
+        Ok(seated) => seated,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            return failure.exit().into();
+        }
+    };
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no error; a reader that went away is none either.
@@ -46,7 +55,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Good.into() };
         }
     };
-    match run(&cli) {
+    match run(&cli, seat) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             // Nobody may be there to read it.
@@ -56,11 +65,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<Exit, Failure> {
+fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {
     let state = cli.state_dir.as_deref();
     match &cli.verb {
-        Verb::Exec(args) => exec::exec(args, state),
-        Verb::Resume(args) => resume::resume(args, &State::open(state)?),
+        Verb::Exec(args) if args.process.detach && matches!(seat, Seat::Here) => detach::start(args.output),
+        Verb::Resume(args) if args.process.detach && matches!(seat, Seat::Here) => detach::start(args.output),
+        Verb::Exec(args) => exec::exec(args, state, seat),
+        Verb::Resume(args) => resume::resume(args, &State::open(state)?, seat),
         Verb::Check(args) => check::check(args),
         Verb::Plan(args) => document::plan(args),
         Verb::Graph(args) => document::graph(args),

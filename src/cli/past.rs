@@ -14,7 +14,7 @@ use crate::engine::{Engine, Standing};
 use crate::journal::lock::{Holder, Lock};
 use crate::journal::{Header, Moment};
 use crate::model::{Plan, RunId, StepId, Time};
-use crate::report::view::Window;
+use crate::report::view::{Afterwards, Window};
 use crate::report::{Story, Told};
 
 /// A run as its journal tells it.
@@ -68,6 +68,9 @@ impl Past {
         .map_err(Failure::could_not)?;
         story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
         let clock = Clock::resuming(stamp.0, &stamp.1, last);
+        if holder.is_some() && engine.outcome().is_some() {
+            story.view.afterwards = Afterwards::Watches;
+        }
         let mut past = Self { run, folder, header, plan, engine, story, news, holder, bytes, clock };
         past.look();
         Ok(past)

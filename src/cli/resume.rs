@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args::{self, Output};
+use super::detach::Seat;
 use super::exec::{gates, phase};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -13,6 +14,7 @@ use crate::drive::Fact;
 use crate::drive::live::Options;
 use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder, TakenUp};
+use crate::drive::live::staying::{AfterSuccess, is_worth_watching};
 use crate::drive::live::vars::{self, Given};
 use crate::engine::{Act, Deadline, Event, Standing};
 use crate::journal::lock::{Lock, LockError};
@@ -35,8 +37,12 @@ pub(super) struct Wish {
     pub(super) no_wait: bool,
     /// End after this phase.
     pub(super) until: Option<String>,
+    /// What to do after success.
+    pub(super) after_success: AfterSuccess,
     /// How to tell.
     pub(super) output: Option<Output>,
+    /// Where its process stands.
+    pub(super) seat: Seat,
     /// Ordered at once.
     pub(super) act: Option<Act>,
     /// Why.
@@ -50,6 +56,7 @@ impl Wish {
             go: args.go.clone(),
             no_wait: args.no_wait,
             until: args.until.clone(),
+            after_success: args.process.after_success(),
             output: Some(args.output),
             ..Self::default()
         }
@@ -57,7 +64,7 @@ impl Wish {
 }
 
 /// Takes up a run.
-pub(super) fn resume(args: &args::Resume, state: &State) -> Result<Exit, Failure> {
+pub(super) fn resume(args: &args::Resume, state: &State, seat: Seat) -> Result<Exit, Failure> {
     let wish = Wish {
         run: args.run.clone(),
         accept_changes: args.accept_changes,
@@ -65,7 +72,9 @@ pub(super) fn resume(args: &args::Resume, state: &State) -> Result<Exit, Failure
         go: args.go.clone(),
         no_wait: args.no_wait,
         until: args.until.clone(),
+        after_success: args.process.after_success(),
         output: Some(args.output),
+        seat,
         act: None,
         reason: None,
     };
@@ -86,8 +95,13 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     let runtime = stage::runtime()?;
     let secrets = runtime.block_on(secrets(&plan, &history))?;
     let taken = start::take_up(&folder, &plan, &secrets).map_err(Failure::could_not)?;
-    if taken.started.session.outcome().is_some() && wish.act.is_none() {
-        return Err(Failure::refused(format!("run {run} has ended")).hint(format!("`runbook show {run}` tells how")));
+    let engine = taken.started.session.engine();
+    let watches = wish.after_success == AfterSuccess::Stay && is_worth_watching(engine);
+    if engine.outcome().is_some() && wish.act.is_none() && !watches {
+        let left = if wish.after_success == AfterSuccess::Stay { ", and left nothing to watch" } else { "" };
+        return Err(
+            Failure::refused(format!("run {run} has ended{left}")).hint(format!("`runbook show {run}` tells how"))
+        );
     }
     if let Window::Closed { ago } = Past::read(state, run.clone())?.story.view.window() {
         return Err(Failure::refused(format!(
@@ -105,9 +119,10 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
         }
     }
     let facts = facts(&plan, wish, &taken, &user)?;
-    let options = Options { go: gates(&plan, &wish.go)?, no_wait: wish.no_wait };
+    let after_success = wish.after_success;
+    let options = Options { go: gates(&plan, &wish.go)?, no_wait: wish.no_wait, after_success };
     let history = stage::journal_of(&folder)?;
-    let setting = Setting { run, folder, user, output, options, history };
+    let setting = Setting { run, folder, user, output, options, seat: wish.seat.clone(), history };
     runtime.block_on(stage::play(taken.started, setting, facts))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Output;
+use super::detach::Seat;
 use super::exec::Document;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -79,6 +80,8 @@ pub(super) struct Setting {
     pub(super) user: String,
     pub(super) output: Output,
     pub(super) options: Options,
+    /// Where its process stands.
+    pub(super) seat: Seat,
     /// The journal so far, of a run that is taken up.
     pub(super) history: Vec<u8>,
 }
@@ -86,7 +89,8 @@ pub(super) struct Setting {
 /// Carries a run on until it ends or this process has no more part in it; tells how it went.
 pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -> Result<Exit, Failure> {
     let plan = Arc::clone(started.session.plan());
-    let at_terminal = setting.output == Output::Auto && io::stdout().is_terminal();
+    let here = matches!(setting.seat, Seat::Here);
+    let at_terminal = here && setting.output == Output::Auto && io::stdout().is_terminal();
     let view = remembered(&plan, &setting)?;
     let asks = at_terminal && io::stdin().is_terminal() && !setting.options.no_wait;
     let desk = Desk::new(Sitting {
@@ -96,6 +100,7 @@ pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -
         on_interrupt: plan.about().on_interrupt,
         watched: at_terminal,
         terminal: asks.then(|| theme(true)),
+        over: started.session.outcome().is_some(),
     });
     let desk = desk.map_err(|error| Failure::could_not(format!("listen to orders: {error}")))?;
     let taken_up = !setting.history.is_empty();
@@ -106,7 +111,7 @@ pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -
         key: started.key,
         scope: started.scope,
         desk,
-        reporter: reporter(&plan, &setting, at_terminal),
+        reporter: setting.seat.announcing(reporter(&plan, &setting, at_terminal), &setting),
         view,
         options: setting.options.clone(),
     });

@@ -29,7 +29,13 @@ impl Bench {
     }
 
     pub(super) fn does(&self, words: &[&str], code: i32) -> (String, String) {
+        self.does_with(&[], words, code)
+    }
+
+    /// The same with these environment variables.
+    pub(super) fn does_with(&self, env: &[(&str, &str)], words: &[&str], code: i32) -> (String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
+        command.envs(env.iter().copied());
         command.args(words).current_dir(self.0.path()).env("RUNBOOK_STATE_DIR", self.path("state"));
         let output = command.output().expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -2,6 +2,7 @@
 
 mod cli;
 mod crash;
+mod detached;
 mod docs;
 mod dry_run;
 mod engine_traces;

@@ -38,14 +38,19 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Runs `exec` there. The shell behind it says when it is over, so that the terminal outlives the run.
+    /// Runs `exec` there.
     fn exec(steps: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("asked.toml"), format!("{HEAD}{steps}")).expect("written");
+        Self::at(folder, "exec asked.toml")
+    }
+
+    /// Runs that in a folder. The shell behind it says when it is over, so that the terminal outlives the run.
+    fn at(folder: tempfile::TempDir, words: &str) -> Self {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut shell = CommandBuilder::new("sh");
-        shell.args(["-c", "trap : INT; \"$0\" exec asked.toml; echo \"code $? over\"; read -r _", BINARY]);
+        shell.args(["-c", &format!("trap : INT; \"$0\" {words}; echo \"code $? over\"; read -r _"), BINARY]);
         shell.cwd(folder.path());
         shell.env("RUNBOOK_STATE_DIR", folder.path().join("state"));
         shell.env("LANG", "C.UTF-8");
@@ -326,4 +331,64 @@ fn the_end_of_input_is_no_answer() {
     let output = command.env("RUNBOOK_STATE_DIR", folder.path().join("state")).output().expect("it runs");
     assert_eq!(output.status.code(), Some(7), "{output:?}");
     assert!(!folder.path().join("cut").exists());
+}
+
+/// What is done can be taken back for a while, as long as `back` is there.
+fn open_for(window: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let head = HEAD.replace("[runbook]\n", &format!("[runbook]\nrollback_window = \"{window}\"\n"));
+    let steps = "[probe.back]\nrun = [\"test\", \"-e\", \"back\"]\nbool = \"exit\"\ninterval = \"100ms\"\n\
+                 [guard.back]\nrequire = \"probe.back\"\n\
+                 [step.make]\nrun = \"touch made\"\n\
+                 undo = { run = \"rm -f made\", timeout = \"10s\", require = [\"probe.back\"] }\n";
+    fs::write(folder.path().join("asked.toml"), format!("{head}{steps}")).expect("written");
+    fs::write(folder.path().join("back"), "").expect("written");
+    folder
+}
+
+#[test]
+fn after_success_a_process_that_stays_shows_the_ways_back_and_judges_no_guard() {
+    let terminal = Terminal::at(open_for("1h"), "exec asked.toml --stay");
+    terminal.sees("SUCCEEDED").sees("watching: the ways back").sees("open for 59m");
+    fs::remove_file(terminal.path("back")).expect("removed");
+    terminal.sees("SHUT at make");
+    let refused = terminal.elsewhere(&["rollback"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert!(terminal.path("made").exists());
+    fs::write(terminal.path("back"), "").expect("written");
+    terminal.sees("open for 59m");
+    let back = terminal.elsewhere(&["rollback"]);
+    assert!(back.status.success(), "{back:?}");
+    assert!(!terminal.path("made").exists());
+    assert!(!terminal.ends_with(4).contains("BREACHED"));
+}
+
+#[test]
+fn ctrl_c_ends_the_watching_and_leaves_the_way_back_open() {
+    let mut terminal = Terminal::at(open_for("1h"), "exec asked.toml --stay");
+    terminal.sees("watching: the ways back");
+    terminal.press(&[CTRL_C]).sees("over");
+    let status = terminal.elsewhere(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("an object");
+    assert_eq!((&status["state"], &status["way_back_closed"]), (&"succeeded".into(), &false.into()));
+    // It can be watched again, and taken back meanwhile.
+    let folder = std::mem::replace(&mut terminal.folder, tempfile::tempdir().expect("a folder"));
+    terminal.ends_with(0);
+    let again = Terminal::at(folder, "resume --stay");
+    again.sees("watching: the ways back");
+    let back = again.elsewhere(&["rollback"]);
+    assert!(back.status.success(), "{back:?}");
+    again.ends_with(4);
+}
+
+#[test]
+fn a_process_that_stays_closes_the_way_back_when_its_window_is_over() {
+    let terminal = Terminal::at(open_for("2s"), "exec asked.toml --stay");
+    terminal.sees("code 0 over");
+    let told = terminal.elsewhere(&["show", "--json"]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("wayback.closed"), "{told:?}");
+    let status = terminal.elsewhere(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("an object");
+    assert_eq!((&status["state"], &status["way_back_closed"]), (&"succeeded".into(), &true.into()));
+    terminal.ends_with(0);
 }

@@ -56,6 +56,8 @@ pub struct Desk {
     paused: bool,
     /// How the run stood last.
     going_back: bool,
+    /// The run has ended, and this process only watches.
+    over: bool,
     /// One who waits for what becomes of an order.
     waiting: Option<Waiting>,
 }
@@ -74,6 +76,8 @@ pub struct Sitting<'a> {
     pub watched: bool,
     /// Somebody can be asked there.
     pub terminal: Option<Theme>,
+    /// The run has ended already.
+    pub over: bool,
 }
 
 struct Interrupts {
@@ -122,6 +126,7 @@ impl Desk {
             suspended: false,
             paused: false,
             going_back: false,
+            over: sitting.over,
             waiting: None,
         })
     }
@@ -177,7 +182,7 @@ impl Desk {
 
     /// Ctrl-C: at a terminal it asks, and the second time it leaves (R18).
     fn interrupt(&mut self, signal: &str) -> Order {
-        if self.terminal.is_none() {
+        if self.over || self.terminal.is_none() {
             return self.signalled(signal);
         }
         if self.open.interrupted {
@@ -194,6 +199,11 @@ impl Desk {
     }
 
     fn signalled(&mut self, signal: &str) -> Order {
+        if self.over {
+            // Only the watching ends: what the runbook says of signals is about a run that is under way.
+            self.left = true;
+            return Order::Nothing;
+        }
         match self.on_interrupt {
             OnInterrupt::Leave => {
                 self.left = true;
@@ -257,6 +267,11 @@ impl Desk {
     /// Something happened.
     pub fn tell(&mut self, plan: &Plan, told: &Told) {
         self.control.tell(&json_line(plan, &self.run, told));
+        match told.notice {
+            Notice::RunFinished { .. } => self.over = true,
+            Notice::RollbackStarted { .. } => self.over = false,
+            _ => {}
+        }
         let Some(waiting) = &mut self.waiting else { return };
         match told.notice {
             Notice::OrderIgnored => waiting.refused = Some("that cannot be done now".to_owned()),

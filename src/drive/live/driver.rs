@@ -20,11 +20,13 @@ use super::probe::{Poller, Sample, Surroundings};
 use super::questions::Scene;
 use super::scope::RunScope;
 use super::secret_outputs;
+use super::staying::{self, AfterSuccess};
 use super::windows::Windows;
 use crate::drive::{Fact, News, Session, Told};
 use crate::engine::{Answer, Command, Event, Notice, Standing};
 use crate::journal::{JournalError, Via, Who};
 use crate::model::{Action, AttemptEnd, AttemptId, Part, Plan, RunOutcome, StepId, Time};
+use crate::report::view::Afterwards;
 use crate::report::{Reporter, View};
 
 /// Samples that may wait to be judged; a poller waits for room, it never piles up more.
@@ -43,6 +45,8 @@ pub struct Options {
     pub go: BTreeSet<StepId>,
     /// End resumably instead of waiting for people (`--no-wait`).
     pub no_wait: bool,
+    /// What this process does once the run has succeeded.
+    pub after_success: AfterSuccess,
 }
 
 /// Why the process of a run cannot go on. The run itself can: `resume` takes it up.
@@ -120,6 +124,11 @@ impl Driver {
         let scope = Arc::new(parts.scope);
         let (sender, samples) = mpsc::channel(SAMPLES_MOST);
         let surroundings = Surroundings { scope: Arc::clone(&scope), secrets: scope.secrets() };
+        let mut view = parts.view;
+        view.afterwards = match parts.options.after_success {
+            AfterSuccess::Leave => Afterwards::Ends,
+            AfterSuccess::Stay => Afterwards::Watches,
+        };
         let clock = parts.clock.clone();
         let poller = Poller::new(Arc::clone(&plan), Arc::new(move || clock.time()), surroundings, sender);
         Self {
@@ -135,7 +144,7 @@ impl Driver {
             samples,
             desk: parts.desk,
             reporter: parts.reporter,
-            view: parts.view,
+            view,
             options: parts.options,
             pending: Vec::new(),
             refresh_at: Instant::now(),
@@ -197,7 +206,7 @@ impl Driver {
             return None;
         }
         if let Some(outcome) = self.session.outcome() {
-            return Some(Parting::Ended(outcome));
+            return (!self.stays()).then_some(Parting::Ended(outcome));
         }
         if self.desk.has_left() {
             return Some(Parting::Left);
@@ -214,12 +223,19 @@ impl Driver {
         }
     }
 
+    /// Whether the run has succeeded, and this process watches its ways back (R24).
+    fn stays(&self) -> bool {
+        match self.options.after_success {
+            AfterSuccess::Leave => false,
+            AfterSuccess::Stay => !self.desk.has_left() && staying::is_worth_watching(self.session.engine()),
+        }
+    }
+
     /// Waits until something has happened, and takes all that is there.
     async fn wait_for_facts(&mut self) -> Result<(), DriveError> {
-        let wake = [self.session.next_deadline(), self.gauge.next_wakeup(), self.windows.next_change()]
-            .into_iter()
-            .flatten()
-            .min();
+        let closes = self.view.closes();
+        let wakes = [self.session.next_deadline(), self.gauge.next_wakeup(), self.windows.next_change(), closes];
+        let wake = wakes.into_iter().flatten().min();
         let now = self.clock.time();
         let pause = wake.map_or(IDLE, |at| at.since(now).duration());
         let watched = self.desk.is_watched();
@@ -249,6 +265,7 @@ impl Driver {
             self.pending.extend(facts);
         }
         self.pending.extend(self.windows.look(now));
+        self.pending.extend(staying::close(self.session.engine(), closes, now.at));
         Ok(())
     }
 

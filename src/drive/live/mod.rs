@@ -24,6 +24,7 @@ pub mod secret;
 pub mod secret_outputs;
 pub mod sql;
 pub mod start;
+pub mod staying;
 mod tcp_probe;
 pub mod telling;
 pub mod vars;

@@ -11,7 +11,7 @@ pub(super) use rows::state_text;
 pub(super) use side::way_back_text;
 
 use super::text::{Line, Role, ticking_text};
-use super::view::{Mode, Stopwatch, View};
+use super::view::{Afterwards, Mode, Stopwatch, View};
 use super::{Theme, story};
 use crate::model::{RunOutcome, Time};
 
@@ -99,6 +99,10 @@ impl Page<'_> {
             Mode::Stuck { why } => lines.extend(say(Role::Bad, "stuck", why).into_iter().take(2)),
             Mode::RollingBack { to, why } => {
                 lines.extend(say(Role::Back, &format!("back to {to}"), why).into_iter().take(2));
+            }
+            Mode::Finished { .. } if view.afterwards == Afterwards::Watches => {
+                let why = "the ways back, until they close; Ctrl-C or TERM ends the watching";
+                lines.extend(say(Role::Active, "watching", why).into_iter().take(2));
             }
             Mode::Waiting | Mode::Forward | Mode::Finished { .. } => {}
         }

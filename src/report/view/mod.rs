@@ -43,6 +43,8 @@ pub struct View {
     pub way_back: WayBack,
     /// What can start once the present is over: names, with what is special about them.
     pub next: Vec<Next>,
+    /// What its process does once it has succeeded. The driver fills it in.
+    pub afterwards: Afterwards,
     /// The steps whose `require` of the undo fails.
     shut: Vec<StepId>,
     /// Why the way back is gone, where it is.
@@ -167,6 +169,15 @@ pub enum WayBack {
     },
 }
 
+/// What the process of a run does once the run has succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It ends.
+    Ends,
+    /// It watches the ways back.
+    Watches,
+}
+
 /// The rollback window of a run (R24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
@@ -210,6 +221,7 @@ impl View {
             guards: plan.guards().iter().map(|guard| guard_view(plan, guard)).collect(),
             way_back: WayBack::Nothing,
             next: Vec::new(),
+            afterwards: Afterwards::Ends,
             shut: Vec::new(),
             gone: None,
             ended: None,
@@ -233,6 +245,11 @@ impl View {
     /// How long the run has taken so far, or took.
     pub fn length(&self) -> Span {
         self.ended.unwrap_or(self.now).since(Time::ZERO)
+    }
+
+    /// When the rollback window of the run closes, where it has one.
+    pub fn closes(&self) -> Option<Time> {
+        self.closes
     }
 
     /// How the way back of the run stands by the clock.
