@@ -402,12 +402,42 @@ async fn an_attempt_does_not_end_the_daemon_of_another() {
 }
 
 #[tokio::test]
+async fn an_environment_that_is_said_once_is_that_of_every_attempt_and_a_spec_adds_to_it() {
+    let run_ = Run::new();
+    let mut keeper = run_.keeper().await;
+    keeper.surround(vec![("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "1".into()), ("B".into(), "1".into())]);
+    let spec = |key: &str, env: Vec<(OsString, OsString)>| StartSpec { env, ..run_.script(key, "echo $A $B $HOME") };
+    assert_eq!(run(&mut keeper, spec("a", vec![("B".into(), "2".into())])).await.how, OK);
+    assert_eq!(run(&mut keeper, spec("b", vec![])).await.how, OK);
+    assert_eq!((run_.read("a.out"), run_.read("b.out")), ("1 2\n".to_owned(), "1 1\n".to_owned()));
+}
+
+#[tokio::test]
+async fn the_end_of_an_attempt_that_left_nothing_is_one_record() {
+    let run_ = Run::new();
+    let mut keeper = run_.keeper().await;
+    assert_eq!(run(&mut keeper, run_.script("a", "exit 0")).await.how, OK);
+    assert_eq!(run(&mut keeper, run_.script("b", "sleep 1000 >/dev/null 2>&1 &")).await.stopped.len(), 1);
+    let records = run_.read("keeper.jsonl");
+    let of = |key: &str| -> Vec<String> {
+        let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        records.filter(|record| record["key"] == key).map(|record| record["record"].as_str().unwrap().into()).collect()
+    };
+    assert_eq!(of("a"), ["start", "started", "ended"]);
+    assert_eq!(of("b"), ["start", "started", "exited", "ended"]);
+}
+
+#[tokio::test]
 async fn a_child_that_closes_its_output_and_lives_on_has_not_ended() {
     let run_ = Run::new();
     let mut keeper = run_.keeper().await;
     keeper.start(run_.script("a", "echo said; exec >&- 2>&-; while ! test -e go; do sleep 0.01; done; exit 6"));
     until("it has said it", || run_.read("a.out") == "said\n").await;
     assert_eq!(run(&mut keeper, run_.script("b", "true")).await.how, OK);
+    // Given again, the key is answered with what is known of it.
+    keeper.start(run_.script("a", "exit 1"));
+    let event = tokio::time::timeout(Duration::from_mins(1), keeper.next_event()).await.expect("it is answered");
+    assert!(matches!(event, KeeperEvent::Started { key, .. } if key == "a"));
     assert!(matches!(keeper.known()["a"], Known::Running { .. }));
     fs::write(run_.file("go"), "").unwrap();
     assert_eq!(ended(&mut keeper, "a").await.how, How::Exited { code: 6 });
@@ -562,8 +592,9 @@ async fn what_a_keeper_says_in_one_breath_with_its_greeting_is_heard_and_so_is_i
     let listener = std::os::unix::net::UnixListener::bind(run_.file("keeper.sock")).unwrap();
     let ending = r#"{"how":{"exited":{"code":0}},"cut":null,"duration_ms":1,"stdout":{"total":0,"lost":0},"stderr":{"total":0,"lost":0},"stopped":[],"daemons":[],"unstoppable":[]}"#;
     let said = format!(
-        "{{\"hello\":{{\"protocol\":1,\"known\":[[\"a\",{{\"running\":{{\"pid\":1}}}}]]}}}}\n\
-         {{\"now\":{{\"key\":\"a\",\"known\":{{\"ended\":{ending}}}}}}}\n"
+        "{{\"hello\":{{\"protocol\":2,\"known\":[[\"a\",{{\"running\":{{\"pid\":1}}}}]]}}}}\n\
+         {{\"now\":{{\"key\":\"a\",\"known\":{{\"ended\":{ending}}}}}}}\n\
+         {{\"now\":{{\"key\":\"b\",\"known\":{{\"ended\":{ending}}}}}}}\n"
     );
     let keeper = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -572,6 +603,10 @@ async fn what_a_keeper_says_in_one_breath_with_its_greeting_is_heard_and_so_is_i
     let mut heard = Keeper::connect(&run_.dir()).await.unwrap().expect("it greets");
     keeper.join().unwrap();
     assert_eq!(ended(&mut heard, "a").await.how, OK);
+    // What came with it is there without waiting.
+    let with_it = heard.next_heard();
+    assert!(matches!(with_it, Some(KeeperEvent::Ended { key, .. }) if key == "b"));
+    assert_eq!(heard.next_heard(), None);
     let lost = tokio::time::timeout(Duration::from_mins(1), heard.next_event()).await.expect("it is said");
     assert_eq!(lost, KeeperEvent::Lost);
 }

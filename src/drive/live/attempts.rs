@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,14 +111,12 @@ impl Attempts {
             self.fail(attempt, "there is no program".to_owned());
             return Ok(());
         };
-        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        env.extend(process.env.into_iter().map(|(name, value)| (name.into(), value.into())));
         self.sent.insert(attempt, keyed_digest(&self.key, process.argv.join("\0").as_bytes()));
         let spec = StartSpec {
             key: files.key.clone(),
             program: program.into(),
             args: arguments.iter().map(OsString::from).collect(),
-            env: env.into_iter().collect(),
+            env: process.env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             cwd: process.cwd,
             stdin: process.stdin.map(String::into_bytes),
             timeout_ms: work.timeout.millis(),
@@ -134,7 +133,9 @@ impl Attempts {
 
     async fn keeper(&mut self) -> Result<&mut Keeper, KeeperError> {
         if self.keeper.is_none() {
-            self.keeper = Some(Keeper::connect_or_start(&self.folder).await?);
+            let mut keeper = Keeper::connect_or_start(&self.folder).await?;
+            keeper.surround(std::env::vars_os().collect());
+            self.keeper = Some(keeper);
         }
         Ok(self.keeper.as_mut().expect("just set"))
     }
@@ -294,6 +295,18 @@ impl Attempts {
         }
     }
 
+    /// The next attempt that is known to be over already.
+    pub fn next_known(&mut self, scope: &Arc<RunScope>) -> Option<(AttemptId, Ended)> {
+        while self.over.is_empty() {
+            let event = self.keeper.as_mut()?.next_heard()?;
+            self.hear(event);
+        }
+        match self.over.pop_front()? {
+            (attempt, Over::Ended(ended)) => Some((attempt, ended)),
+            (attempt, Over::Process(ending)) => Some((attempt, self.judge(attempt, &ending, scope))),
+        }
+    }
+
     fn hear(&mut self, event: KeeperEvent) {
         match event {
             KeeperEvent::Started { .. } => {}
@@ -317,10 +330,9 @@ impl Attempts {
             return Ended::new(AttemptEnd::InDoubt, "the keeper ended what is no process");
         };
         let files = Files::of(&self.plan, &self.folder, attempt);
-        // The step made it, for whomever it makes files; most have none. (Until now the folder alone keeps others out.)
-        let _ = fs::set_permissions(&files.outputs, Permissions::from_mode(0o600));
+        let written = open_outputs(&files.outputs);
         let expect = run.expect.map(|id| self.expectation(id, measure::Locals::Run, scope));
-        process_end::judge(ending, run, work, &files, expect.as_ref(), &scope.secrets())
+        process_end::judge(ending, run, work, &files, written, expect.as_ref(), &scope.secrets())
     }
 
     /// The digest of what an attempt sent, for the journal.
@@ -352,6 +364,24 @@ impl Files {
             outputs: steps.join(format!("{key}.outputs")),
             key,
         }
+    }
+}
+
+/// The file that a step wrote its outputs to, and makes it ours alone: the step made it, for whomever it makes files.
+/// (Until now the folder alone keeps others out.) Most have none.
+fn open_outputs(path: &Path) -> Option<File> {
+    let ours = || Permissions::from_mode(0o600);
+    match File::open(path) {
+        Ok(file) => {
+            let _ = file.set_permissions(ours());
+            Some(file)
+        }
+        // Not even for itself.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let _ = fs::set_permissions(path, ours());
+            File::open(path).ok()
+        }
+        Err(_) => None,
     }
 }
 

@@ -22,12 +22,12 @@ use super::scope::RunScope;
 use super::secret_outputs;
 use super::staying::{self, AfterSuccess};
 use super::windows::Windows;
-use crate::drive::{Fact, News, Session, Told};
+use crate::drive::{Fact, Session, Told};
 use crate::engine::{Answer, Command, Event, Notice, Standing};
 use crate::journal::{JournalError, Via, Who};
 use crate::model::{Action, AttemptEnd, AttemptId, Part, Plan, RunOutcome, StepId, Time};
 use crate::report::view::Afterwards;
-use crate::report::{Reporter, View};
+use crate::report::{self, Reporter, View};
 
 /// Samples that may wait to be judged; a poller waits for room, it never piles up more.
 const SAMPLES_MOST: usize = 1024;
@@ -181,13 +181,14 @@ impl Driver {
             let facts = std::mem::take(&mut self.pending);
             let told = self.session.feed(self.clock.now(), facts)?;
 
-            // Act and tell, all of it, before waiting again.
-            for told in told {
-                match told {
-                    Told::Do(command) => self.perform(command).await?,
-                    Told::Tell(news) => self.tell(&news),
-                }
+            // Act and tell, all of it, before waiting again. Nobody who listens holds up what is to be done.
+            let mut news = Vec::new();
+            let acted = self.act(told, &mut news).await;
+            for told in &news {
+                self.reporter.tell(told);
+                self.desk.tell(&self.plan, told);
             }
+            acted?;
             self.desk.answer();
             if let Some(parting) = self.parting() {
                 return Ok(parting);
@@ -198,6 +199,22 @@ impl Driver {
                 self.wait_for_facts().await?;
             }
         }
+    }
+
+    /// Carries out every order in its turn among the news, which it takes in and gathers for those who listen.
+    async fn act(&mut self, told: Vec<Told>, news: &mut Vec<report::Told>) -> Result<(), DriveError> {
+        for told in told {
+            match told {
+                Told::Do(command) => self.perform(command).await?,
+                Told::Tell(this) => {
+                    let told = super::telling::told(&this, self.session.header());
+                    self.note_outcome(&this.notice);
+                    self.view.take(&self.plan, &told);
+                    news.push(told);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether this process has no more part in the run.
@@ -256,6 +273,9 @@ impl Driver {
             self.refresh_at = Instant::now() + REFRESH;
         }
         // Whatever else is there already belongs to the same group.
+        while let Some((attempt, ended)) = self.attempts.next_known(&self.scope) {
+            self.take_end(attempt, ended);
+        }
         while let Ok(sample) = self.samples.try_recv() {
             self.take_sample(sample);
         }
@@ -385,14 +405,6 @@ impl Driver {
         }
         let question = self.desk.open_gate(&self.plan, gate, &self.scope);
         self.view.reword(gate, question);
-    }
-
-    fn tell(&mut self, news: &News) {
-        let told = super::telling::told(news, self.session.header());
-        self.note_outcome(&news.notice);
-        self.view.take(&self.plan, &told);
-        self.reporter.tell(&told);
-        self.desk.tell(&self.plan, &told);
     }
 
     /// Conditions may read what became of a step.

@@ -18,12 +18,13 @@ use crate::model::{AttemptEnd, Run, Work};
 /// So much of a stream is read back for `expect` and outputs.
 const READ_MAX: u64 = 1 << 20;
 
-/// Judges an end. `expect` is the one of the action.
+/// Judges an end. `written` is the file of its `name=value` lines, `expect` the one of the action.
 pub(super) fn judge(
     ending: &Ending,
     run: &Run,
     work: &Work,
     files: &Files,
+    written: Option<File>,
     expect: Option<&Expect>,
     secrets: &Secrets,
 ) -> Ended {
@@ -45,7 +46,7 @@ pub(super) fn judge(
     }
     add_left_behind(&mut evidence, ending);
     let ended = Ended { end, evidence: secrets.mask(&evidence).into_owned(), outputs: Outputs::default() };
-    if end == AttemptEnd::Done { with_answer(ended, ending, work, files, expect, secrets) } else { ended }
+    if end == AttemptEnd::Done { with_answer(ended, ending, work, files, written, expect, secrets) } else { ended }
 }
 
 /// A good exit code is not all: `expect` must hold and the outputs must be there.
@@ -54,6 +55,7 @@ fn with_answer(
     ending: &Ending,
     work: &Work,
     files: &Files,
+    written: Option<File>,
     expect: Option<&Expect>,
     secrets: &Secrets,
 ) -> Ended {
@@ -71,7 +73,7 @@ fn with_answer(
             return Ended { end: AttemptEnd::Failed, evidence: format!("{}, {why}", ended.evidence), ..ended };
         }
     }
-    match Outputs::extract(&work.outputs, &stdout, &text_of(&files.outputs), secrets) {
+    match Outputs::extract(&work.outputs, &stdout, &text_in(written), secrets) {
         Ok(outputs) => ended.outputs = outputs,
         Err(error) => {
             // It ran to its end: what it was to do is done, and only its answer is of no use.
@@ -107,8 +109,12 @@ fn add_left_behind(evidence: &mut String, ending: &Ending) {
 
 /// The text of a file, as far as it is read; empty where there is none.
 fn text_of(path: &Path) -> String {
+    text_in(File::open(path).ok())
+}
+
+fn text_in(file: Option<File>) -> String {
     let mut bytes = Vec::new();
-    if let Ok(file) = File::open(path) {
+    if let Some(file) = file {
         // A file that cannot be read is as good as none: the keeper says what it could not write.
         let _ = file.take(READ_MAX).read_to_end(&mut bytes);
     }

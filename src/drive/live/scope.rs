@@ -25,6 +25,8 @@ pub struct RunScope {
     folder: PathBuf,
     vars: Arc<BTreeMap<String, Value>>,
     steps: BTreeMap<StepId, Left>,
+    /// All of both that must not be seen.
+    secrets: Secrets,
 }
 
 /// What a step left behind so far.
@@ -38,7 +40,10 @@ struct Left {
 impl RunScope {
     /// A run at its beginning. Relative paths mean `folder`.
     pub fn new(plan: Arc<Plan>, run: RunId, folder: PathBuf, vars: BTreeMap<String, Value>) -> Self {
-        Self { plan, run, folder, vars: Arc::new(vars), steps: BTreeMap::new() }
+        let mut scope =
+            Self { plan, run, folder, vars: Arc::new(vars), steps: BTreeMap::new(), secrets: Secrets::default() };
+        scope.gather_secrets();
+        scope
     }
 
     /// The folder that relative paths mean.
@@ -53,8 +58,14 @@ impl RunScope {
 
     /// Everything that must not be seen: secret variables and secret outputs.
     pub fn secrets(&self) -> Secrets {
+        self.secrets.clone()
+    }
+
+    /// Looks for them in all that is known: only for when one has come or gone.
+    fn gather_secrets(&mut self) {
         let outputs = self.steps.values().flat_map(|left| left.outputs.values());
-        Secrets::new(self.vars.values().chain(outputs).filter(|value| value.secret).map(|value| &value.json))
+        let secret = self.vars.values().chain(outputs).filter(|value| value.secret);
+        self.secrets = Secrets::new(secret.map(|value| &value.json));
     }
 
     /// An attempt of the step's way forward was started.
@@ -76,11 +87,17 @@ impl RunScope {
         let left = self.steps.entry(step).or_default();
         left.outputs.extend(outputs.open.iter().map(value(false)));
         left.outputs.extend(outputs.secret.iter().map(value(true)));
+        if !outputs.secret.is_empty() {
+            self.gather_secrets();
+        }
     }
 
     /// A rollback has undone it: nothing of it is known any more.
     pub fn forget(&mut self, step: StepId) {
-        self.steps.remove(&step);
+        let forgotten = self.steps.remove(&step);
+        if forgotten.is_some_and(|left| left.outputs.values().any(|value| value.secret)) {
+            self.gather_secrets();
+        }
     }
 
     /// What every process is told: its place in the run and the variables. `TRACEPARENT` is W3C Trace Context.

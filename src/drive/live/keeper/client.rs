@@ -1,7 +1,8 @@
 //! The orchestrator's end: finds or starts the keeper of a run, orders, and hears.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use thiserror::Error;
 use tokio::io::Interest;
-use tokio::net::UnixStream;
+use tokio::io::unix::AsyncFd;
 
 use super::protocol::{Ending, Known, Message, PROTOCOL, Request, StartSpec, line};
 use super::record::{Record, Records, Told};
@@ -52,7 +53,7 @@ pub enum KeeperError {
 /// What the keeper reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeeperEvent {
-    /// An attempt runs.
+    /// An attempt whose key was given again runs.
     Started {
         /// Which.
         key: String,
@@ -73,7 +74,8 @@ pub enum KeeperEvent {
 /// A connection to the keeper of a run.
 #[derive(Debug)]
 pub struct Keeper {
-    stream: UnixStream,
+    /// Watched for what comes alone: each word that the other side reads would wake us otherwise.
+    stream: AsyncFd<StdStream>,
     known: BTreeMap<String, Known>,
     heard: Vec<u8>,
     unsent: Vec<u8>,
@@ -138,7 +140,7 @@ impl Keeper {
     async fn greet(stream: StdStream, dir: &Path) -> Result<Option<Self>, KeeperError> {
         let failed = |source| KeeperError::Io { dir: dir.into(), source };
         stream.set_nonblocking(true).map_err(failed)?;
-        let stream = UnixStream::from_std(stream).map_err(failed)?;
+        let stream = watched_for(Interest::READABLE, stream).map_err(failed)?;
         let mut keeper = Self {
             stream,
             known: BTreeMap::new(),
@@ -170,7 +172,12 @@ impl Keeper {
         &self.known
     }
 
-    /// Has this started; its events follow. A key that was started before is not started again: what is known of it
+    /// The environment of all that is started from now on; a spec says only what is added to it.
+    pub fn surround(&mut self, env: Vec<(OsString, OsString)>) {
+        self.ask(&Request::Surround { env });
+    }
+
+    /// Has this started; its end follows. A key that was started before is not started again: what is known of it
     /// comes as an event.
     pub fn start(&mut self, spec: StartSpec) {
         self.ask(&Request::Start(Box::new(spec)));
@@ -191,8 +198,7 @@ impl Keeper {
     pub async fn next_event(&mut self) -> KeeperEvent {
         loop {
             // What came together with the greeting is here already, and nothing need follow it.
-            self.take_messages();
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.next_heard() {
                 return event;
             }
             if self.lost {
@@ -209,6 +215,12 @@ impl Keeper {
         }
     }
 
+    /// The next event among those that have been received already.
+    pub fn next_heard(&mut self) -> Option<KeeperEvent> {
+        self.take_messages();
+        self.events.pop_front()
+    }
+
     /// Makes events of all that was received whole.
     fn take_messages(&mut self) {
         while let Some(message) = self.next_message() {
@@ -222,35 +234,56 @@ impl Keeper {
         }
     }
 
-    /// Waits until something can be sent or received, and does it.
+    /// Waits until something can be received, or sent if something waits for that, and does it.
     async fn exchange(&mut self) {
-        let interest =
-            if self.unsent.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
-        if self.stream.ready(interest).await.is_err() {
+        self.send();
+        let room = self.room();
+        let ready = tokio::select! {
+            ready = self.stream.readable() => ready,
+            () = room => return,
+        };
+        let Ok(mut ready) = ready else {
             self.lost = true;
             return;
-        }
-        self.send();
+        };
         let mut buffer = [0; 16 << 10];
         loop {
-            match self.stream.try_read(&mut buffer) {
-                Ok(0) => self.lost = true,
-                Ok(count) => {
+            match ready.try_io(|stream| stream.get_ref().read(&mut buffer)) {
+                Ok(Ok(0)) => self.lost = true,
+                Ok(Ok(count)) => {
                     self.heard.extend_from_slice(&buffer[..count]);
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => self.lost = true,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(Err(_)) => self.lost = true,
+                Err(_would_block) => {}
             }
             return;
+        }
+    }
+
+    /// Waits until more can be sent; for ever, if nothing is to be.
+    fn room(&self) -> impl Future<Output = ()> + use<> {
+        let stream = (!self.unsent.is_empty()).then(|| self.stream.get_ref().try_clone());
+        async move {
+            match stream {
+                None => std::future::pending().await,
+                // A failure shows when the answer is read.
+                Some(stream) => {
+                    if let Ok(stream) = stream.and_then(|stream| watched_for(Interest::WRITABLE, stream)) {
+                        let _ = stream.writable().await;
+                    }
+                }
+            }
         }
     }
 
     /// Sends what can be sent now. A failure shows when the answer is read.
     fn send(&mut self) {
         while !self.unsent.is_empty() {
-            match self.stream.try_write(&self.unsent) {
+            match self.stream.get_ref().write(&self.unsent) {
                 Ok(count) => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => self.unsent.clear(),
             }
@@ -290,6 +323,13 @@ pub fn reap_orphans_of_dead_keeper(dir: &Path) -> Result<Option<BTreeMap<String,
         Ok(Some(ends))
     });
     reaped.map_err(|source| KeeperError::Io { dir: dir.into(), source })
+}
+
+/// A stream that wakes us for that and for nothing else.
+#[expect(unsafe_code, reason = "the safe way to say what to be woken for is deprecated, and none has replaced it")]
+fn watched_for(interest: Interest, stream: StdStream) -> io::Result<AsyncFd<StdStream>> {
+    // SAFETY: the stream owns its descriptor, says the same one for as long as it lives, and lives in what is returned.
+    Ok(unsafe { AsyncFd::register_with_interest(stream, interest) }?)
 }
 
 /// Executes the binary as a keeper whose first conversation is with us. It makes a session of its own.

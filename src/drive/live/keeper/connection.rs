@@ -1,8 +1,10 @@
 //! The keeper's end of one conversation: lines in, lines out, never waiting for the other side.
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 use super::protocol::{Message, Request, line};
 
@@ -16,6 +18,8 @@ pub(super) struct Connection {
     heard: Vec<u8>,
     unsent: Vec<u8>,
     gone: bool,
+    /// The environment of what is started through it.
+    pub(super) environment: Rc<[(OsString, OsString)]>,
     /// Something could not be sent yet.
     pub(super) waits: bool,
 }
@@ -29,7 +33,7 @@ impl AsFd for Connection {
 impl Connection {
     /// A conversation over this stream, which does not block.
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream, heard: Vec::new(), unsent: Vec::new(), gone: false, waits: false }
+        Self { stream, heard: Vec::new(), unsent: Vec::new(), gone: false, environment: Rc::default(), waits: false }
     }
 
     /// Says this at the next [`Connection::send`].

@@ -51,15 +51,16 @@ impl Feed {
     }
 }
 
-/// Starts it. On failure it says why, as a fragment, and nothing was started.
-pub(super) fn launch(spec: &StartSpec, run: &Path) -> Result<Launched, String> {
+/// Starts it in this environment and what its spec adds. On failure it says why, as a fragment, and nothing was started.
+pub(super) fn launch(spec: &StartSpec, environment: &[(OsString, OsString)], run: &Path) -> Result<Launched, String> {
     let refused = |error: io::Error| explain(spec, &error);
-    let program = find(spec)?;
+    let program = find(spec, environment)?;
     let (stdout, out) = pipe().map_err(refused)?;
     let (stderr, err) = pipe().map_err(refused)?;
     let mut command = Command::new(program);
     command.arg0(&spec.program).args(&spec.args).current_dir(&spec.cwd).process_group(0);
-    command.env_clear().envs(spec.env.iter().map(|(name, value)| (name, value)));
+    let pairs = environment.iter().chain(&spec.env);
+    command.env_clear().envs(pairs.map(|(name, value)| (name, value)));
     command.env(tag::KEY, &spec.key).env(tag::RUN, run);
     command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
     let mut feed = None;
@@ -88,11 +89,12 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// The program's path. With a slash in it, std hands it to `posix_spawn` as it is instead of forking.
-fn find(spec: &StartSpec) -> Result<PathBuf, String> {
+fn find(spec: &StartSpec, environment: &[(OsString, OsString)]) -> Result<PathBuf, String> {
     if spec.program.as_bytes().contains(&b'/') {
         return Ok(PathBuf::from(&spec.program));
     }
-    let path = spec.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
+    let path =
+        environment.iter().chain(&spec.env).rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let path: OsString = path.unwrap_or_else(|| USUAL_PATH.into());
     let runs = |file: &PathBuf| file.is_file() && rustix::fs::access(file, Access::EXEC_OK).is_ok();
     std::env::split_paths(&path)

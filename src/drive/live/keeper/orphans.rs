@@ -49,14 +49,11 @@ pub(super) fn reap(dir: &Dir, told: &Told) -> BTreeMap<String, Ending> {
 fn left(dir: &Dir, unfinished: &BTreeMap<String, Unfinished>) -> Vec<(Stat, String)> {
     let spared = ancestors();
     let forest = Forest::look();
-    let mains: BTreeMap<(i32, u64), &String> =
-        unfinished.iter().filter_map(|(key, attempt)| Some((attempt.main?, key))).collect();
     let mut found: BTreeMap<i32, (Stat, String)> = BTreeMap::new();
     for stat in procs::everyone().filter_map(Stat::of) {
         let by_tag = || key_of(stat.pid, dir.path.as_os_str().as_bytes());
-        let Some(key) = mains.get(&(stat.pid, stat.started)).map(|key| (*key).clone()).or_else(by_tag) else {
-            continue;
-        };
+        let main = unfinished.iter().find(|(_, attempt)| attempt.main.is_some_and(|main| main.is(&stat)));
+        let Some(key) = main.map(|(key, _)| key.clone()).or_else(by_tag) else { continue };
         let Some(attempt) = unfinished.get(&key).filter(|attempt| attempt.this_boot) else { continue };
         for stat in std::iter::once(stat.clone()).chain(forest.below(stat.pid)) {
             if !stat.ended && !spared.contains(&stat.pid) && due(&stat, attempt) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -110,14 +110,31 @@ pub(super) fn everyone() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The children of this process, which must have one thread only. Cheap: one small file.
-pub(super) fn own_children() -> Vec<i32> {
-    if let Ok(text) = fs::read_to_string("/proc/thread-self/children") {
-        return text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+/// Tells the children of this process, which must have one thread only. Cheap: one small file, held open.
+#[derive(Debug)]
+pub(super) struct OwnChildren(Option<fs::File>);
+
+impl OwnChildren {
+    pub(super) fn open() -> Self {
+        Self(fs::File::open("/proc/thread-self/children").ok())
     }
-    // A kernel without that file: ask everyone.
-    let own = rustix::process::getpid().as_raw_nonzero().get();
-    everyone().filter_map(Stat::of).filter(|stat| stat.parent == own).map(|stat| stat.pid).collect()
+
+    /// All there are now, those included that have ended and are not reaped.
+    pub(super) fn list(&self) -> Vec<i32> {
+        if let Some(text) = self.0.as_ref().and_then(|file| read_from_start(file).ok()) {
+            return text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+        }
+        // A kernel without that file: ask everyone.
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        everyone().filter_map(Stat::of).filter(|stat| stat.parent == own).map(|stat| stat.pid).collect()
+    }
+}
+
+fn read_from_start(mut file: &fs::File) -> io::Result<String> {
+    file.rewind()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The variables that a process was started with. `None`: it is gone or belongs to another user.
@@ -150,6 +167,17 @@ mod tests {
         let earlier = Stat { started: 1, ..Stat::of(own).unwrap() };
         assert!(!earlier.alive());
         earlier.signal(Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn the_clock_tells_when_a_process_began_as_proc_does() {
+        let before = super::super::ticks(super::super::now());
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let after = super::super::ticks(super::super::now());
+        let began = Stat::of(i32::try_from(child.id()).unwrap()).unwrap().started;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!((before..=after).contains(&began), "{before} {began} {after}");
     }
 
     #[test]

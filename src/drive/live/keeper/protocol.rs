@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::model::Survivors;
 
 /// Spoken by both sides; another number is refused.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// What to start, and its bounds. The keeper adds the two variables of `tag` to the environment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct StartSpec {
     /// Its arguments. Never a secret.
     #[serde(with = "os_texts")]
     pub args: Vec<OsString>,
-    /// Its whole environment. May hold secrets.
+    /// Added to the environment that was said before for all of them, or put in the place of its values. May hold secrets.
     #[serde(with = "os_pairs")]
     pub env: Vec<(OsString, OsString)>,
     /// The folder it runs in, absolute.
@@ -176,6 +176,13 @@ pub enum Known {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
+    /// What is started through this connection from now on has this environment, and what its own spec adds. Said once,
+    /// for it is long and every attempt has the same. May hold secrets.
+    Surround {
+        /// Names and values.
+        #[serde(with = "os_pairs")]
+        env: Vec<(OsString, OsString)>,
+    },
     /// Start this, or answer with what is known of its key.
     Start(Box<StartSpec>),
     /// Stop this and all it started. One that is not running is left as it is.
@@ -196,7 +203,8 @@ pub(super) enum Message {
         /// Every key.
         known: Vec<(String, Known)>,
     },
-    /// What is known of a key has changed, or was asked for again.
+    /// An attempt is over, or its key was given again: what is known of it. That one runs which was asked for needs no
+    /// word of its own.
     Now {
         /// Which.
         key: String,

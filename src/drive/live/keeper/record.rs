@@ -11,6 +11,7 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::procs::Stat;
 use super::protocol::{Cut, Ending, How, Known, StartSpec, survivors};
 use super::{Dir, RECORDS};
 use crate::model::Survivors;
@@ -48,10 +49,12 @@ pub(super) enum Record {
         key: String,
         /// Its main process.
         pid: i32,
-        /// When the process began, in ticks since the host booted.
+        /// When the process began, in ticks since the host booted: not before this one,
         since: u64,
+        /// and not after this one.
+        until: u64,
     },
-    /// Its main process ended; what it left behind may still be there.
+    /// Its main process ended; what it left behind may still be there. Where nothing of it is, the end alone is recorded.
     Exited {
         /// Which.
         key: String,
@@ -80,14 +83,29 @@ pub(super) struct Unfinished {
     pub(super) kill_after_ms: u64,
     /// What becomes of its daemons.
     pub(super) survivors: Survivors,
-    /// Its main process and when that began, if it is known to have been started.
-    pub(super) main: Option<(i32, u64)>,
+    /// Its main process, if it is known to have been started.
+    pub(super) main: Option<Main>,
     /// The end of its main process, if that was recorded.
     pub(super) exited: Option<Ending>,
     /// The session of its keeper.
     pub(super) session: i32,
     /// Whether the host has not been down since.
     pub(super) this_boot: bool,
+}
+
+/// A process by its number and when it began, in ticks since the host booted. While it was not reaped no other process
+/// could have that number, and it is reaped after its end is recorded: no other process is both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Main {
+    pid: i32,
+    since: u64,
+    until: u64,
+}
+
+impl Main {
+    pub(super) fn is(self, stat: &Stat) -> bool {
+        stat.pid == self.pid && (self.since..=self.until).contains(&stat.started)
+    }
 }
 
 /// All that the file says.
@@ -126,9 +144,9 @@ impl Told {
                 let unfinished = Unfinished { kill_after_ms, survivors, main: None, exited: None, session, this_boot };
                 self.unfinished.insert(key, unfinished);
             }
-            Record::Started { key, pid, since } => {
+            Record::Started { key, pid, since, until } => {
                 if let Some(attempt) = self.unfinished.get_mut(&key) {
-                    attempt.main = Some((pid, since));
+                    attempt.main = Some(Main { pid, since, until });
                 }
             }
             Record::Exited { key, how, cut, duration_ms } => {

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::epoll::{self, EventFlags};
@@ -20,12 +21,12 @@ use super::attempt::{Attempt, Phase, Stream};
 use super::connection::Connection;
 use super::launch::{self, Feed};
 use super::orphans;
-use super::procs::{self, Forest, Stat};
+use super::procs::{Forest, OwnChildren, Stat};
 use super::protocol::{Cut, Ending, How, Known, Message, PROTOCOL, Request, StartSpec};
 use super::record::{self, Record, Records, Told};
 use super::source::Source;
 use super::sweep::Reach;
-use super::{Dir, SOCKET, now, sys, wall};
+use super::{Dir, SOCKET, now, sys, ticks, wall};
 
 /// How long a keeper stays that has nothing to keep and nobody to talk to.
 const LINGER: Duration = Duration::from_secs(10);
@@ -56,7 +57,9 @@ struct Server {
     /// Our session, in which everything is that a step starts and that is no daemon.
     session: i32,
     epoll: OwnedFd,
-    children: OwnedFd,
+    /// Becomes readable when a child has ended, ours or adopted.
+    ended: OwnedFd,
+    children: OwnChildren,
     timer: OwnedFd,
     armed: Duration,
     /// `None`: we keep no longer, and only read what daemons still write to our pipes.
@@ -87,7 +90,7 @@ impl Server {
         let _ = rustix::process::setsid();
         let session = rustix::process::getsid(None)?.as_raw_nonzero().get();
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let children = sys::take_signals()?;
+        let ended = sys::take_signals()?;
         // Our own folder must not keep a file system busy.
         std::env::set_current_dir("/")?;
 
@@ -109,7 +112,8 @@ impl Server {
             dir,
             session,
             epoll,
-            children,
+            ended,
+            children: OwnChildren::open(),
             timer,
             armed: Duration::MAX,
             presence: Some(Presence { _lock: lock, listener }),
@@ -136,7 +140,7 @@ impl Server {
         if let Some(presence) = &self.presence {
             self.watch(&presence.listener, Source::Listener, EventFlags::IN)?;
         }
-        self.watch(&self.children, Source::Children, EventFlags::IN)?;
+        self.watch(&self.ended, Source::Children, EventFlags::IN)?;
         self.watch(&self.timer, Source::Timer, EventFlags::IN)
     }
 
@@ -163,7 +167,7 @@ impl Server {
             // What has ended comes before what is asked for and before what is due.
             if sources.contains(&Source::Children) {
                 let mut counted = [0; 8];
-                let _ = rustix::io::read(&self.children, &mut counted);
+                let _ = rustix::io::read(&self.ended, &mut counted);
                 self.take_ended();
             }
             for source in sources {
@@ -272,6 +276,11 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         for request in connection.hear() {
             match request {
+                Request::Surround { env } => {
+                    if let Some(connection) = self.connections.get_mut(&id) {
+                        connection.environment = env.into();
+                    }
+                }
                 Request::Start(spec) => self.start(&spec, id),
                 Request::Stop { key } => self.stop(&key),
             }
@@ -309,18 +318,20 @@ impl Server {
             }
             return;
         }
+        let environment = self.connections.get(&asker).map(|asker| Rc::clone(&asker.environment)).unwrap_or_default();
+        let before = now();
         let started = self
             .records
             .append(&record::start(spec, wall()))
             .map_err(|error| format!("its start cannot be recorded: {error}"))
-            .and_then(|()| launch::launch(spec, &self.dir.path));
+            .and_then(|()| launch::launch(spec, &environment, &self.dir.path));
         match started {
             Ok(launched) => {
                 let pid = launched.pid;
-                let since = Stat::of(pid).map_or(0, |stat| stat.started);
-                self.note(&Record::Started { key: spec.key.clone(), pid, since });
-                self.adopt(Attempt::new(spec, launched, now()));
-                self.tell(&spec.key, Known::Running { pid });
+                let now = now();
+                self.note(&Record::Started { key: spec.key.clone(), pid, since: ticks(before), until: ticks(now) });
+                self.adopt(Attempt::new(spec, launched, now));
+                self.known.insert(spec.key.clone(), Known::Running { pid });
             }
             Err(error) => self.end(&spec.key, Ending::bare(How::NeverStarted { error })),
         }
@@ -381,14 +392,29 @@ impl Server {
 
     /// One child has ended and is not reaped yet. Its end is recorded before it is.
     fn take_child(&mut self, pid: i32, how: How) {
-        if let Some(attempt) = self.mains.remove(&pid).and_then(|id| self.attempts.get_mut(&id)) {
-            let ending = attempt.exited(how, now());
+        if let Some(id) = self.mains.get(&pid).copied() {
+            self.take_main(id, how);
+            self.mains.remove(&pid);
+        }
+        sys::reap(pid);
+        self.daemons.remove(&pid);
+    }
+
+    /// The main process of an attempt has ended. What it left behind was given to us before that could be seen: where it
+    /// left nothing, that is the end of the attempt.
+    fn take_main(&mut self, id: u64, how: How) {
+        let left_nothing =
+            self.children.list().iter().all(|pid| self.mains.contains_key(pid) || self.daemons.contains(pid));
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let undisturbed = matches!(attempt.phase, Phase::Running);
+        let ending = attempt.exited(how, now());
+        if undisturbed && left_nothing {
+            self.finish(id, &[]);
+        } else {
             let key = attempt.key.clone();
             let Ending { how, cut, duration_ms, .. } = ending;
             self.note(&Record::Exited { key, how, cut, duration_ms });
         }
-        sys::reap(pid);
-        self.daemons.remove(&pid);
     }
 
     /// Stops what has to be stopped of an attempt, and ends it when nobody is left.
@@ -426,7 +452,7 @@ impl Server {
     /// Children of ours that belong to this attempt; its main process is one while it is not reaped.
     fn roots_of(&self, id: u64) -> Vec<i32> {
         let mut roots = Vec::new();
-        for pid in procs::own_children() {
+        for pid in self.children.list() {
             let owner = match self.mains.get(&pid) {
                 Some(main) => Some(*main),
                 None if self.daemons.contains(&pid) => None,
