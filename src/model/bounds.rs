@@ -36,6 +36,8 @@ pub struct StepBounds {
     pub stop: Span,
     /// Its undo, all actions of it; zero where it has none.
     pub undo: Span,
+    /// If it is a bracket that has been closed: opening it again, people's time included (R12a).
+    pub reopen: Span,
     /// Whether it has an undo of its own.
     pub has_undo: bool,
     /// The longest chain of undos that begins with this one and ends at the start.
@@ -64,6 +66,31 @@ pub struct WayBack {
     pub bound: Span,
     /// An irreversible step that may have started by then; if it has, there is no way back (R12).
     pub closed_by: Option<StepId>,
+}
+
+/// What a way back is made of, as sums and maxima over its set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Efforts {
+    /// Until what runs has stopped.
+    pub stop: Span,
+    /// Closed brackets, opened again one behind the other at worst (R12a).
+    pub reopen: Span,
+    /// All undos.
+    pub work: Span,
+    /// The longest chain of undos.
+    pub path: Span,
+    /// Measuring where it ends.
+    pub measure: Span,
+}
+
+impl Efforts {
+    /// How long they take at most, one kind after the other, the undos on so many slots. What goes on outside of the set
+    /// takes none of these.
+    #[must_use]
+    pub fn bound(self, slots: u32) -> Span {
+        let undoing = Bounds::shared(slots, self.work, self.path);
+        self.stop.plus(self.reopen).plus(undoing).plus(self.measure)
+    }
 }
 
 /// One place where the plan says to go back.
@@ -128,14 +155,17 @@ impl Bounds {
     pub fn way_back(&self, settled: &[StepId], running: &[StepId], closed: &[StepId]) -> WayBack {
         let of = |step: &StepId| &self.steps[step.index()];
         let all = || settled.iter().chain(running).chain(closed);
-        let stop = running.iter().map(|step| of(step).stop).max().unwrap_or_default();
-        let reopen = closed.iter().fold(Span::ZERO, |sum, step| sum.plus(of(step).forward));
         let work = all().fold(Span::ZERO, |sum, step| sum.plus(of(step).undo));
-        let path = all().map(|step| of(step).chain).max().unwrap_or_default().min(work);
-        let undoing = Self::shared(self.slots, work, path);
+        let efforts = Efforts {
+            stop: running.iter().map(|step| of(step).stop).max().unwrap_or_default(),
+            reopen: closed.iter().fold(Span::ZERO, |sum, step| sum.plus(of(step).reopen)),
+            work,
+            path: all().map(|step| of(step).chain).max().unwrap_or_default().min(work),
+            measure: self.restored,
+        };
         WayBack {
             undos: all().filter(|step| of(step).has_undo).count(),
-            bound: stop.plus(reopen).plus(undoing).plus(self.restored),
+            bound: efforts.bound(self.slots),
             closed_by: all().copied().filter(|step| self.no_return.binary_search(step).is_ok()).min(),
         }
     }

@@ -16,7 +16,7 @@ pub use action::{
     Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Prometheus, Run, RunCommand, Sql,
     Statements, Template, Wait,
 };
-pub use bounds::{Bounds, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
+pub use bounds::{Bounds, Efforts, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
 pub use criterion::{Condition, Count, Criterion};
 pub use hours::Hours;
 pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, ProbeId, RunId, StepId};

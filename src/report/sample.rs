@@ -216,7 +216,7 @@ pub(super) fn bounds(plan: &Plan) -> Arc<Bounds> {
         let undo = if has_undo { Span::from_secs(15) } else { Span::ZERO };
         let back = WayBack::default();
         let (attempt, stop) = (step.forward.timeout, Span::from_secs(5));
-        StepBounds { attempt, forward: attempt, stop, undo, has_undo, chain: undo.times(4), back }
+        StepBounds { attempt, forward: attempt, stop, undo, reopen: attempt, has_undo, chain: undo.times(4), back }
     };
     Arc::new(Bounds {
         slots: 8,

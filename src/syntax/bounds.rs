@@ -32,6 +32,7 @@ impl Bounds {
                     forward: work::forward(plan, &step.forward),
                     stop: costs.stop(node),
                     undo: costs.undo(node),
+                    reopen: if step.held_for.is_some() { work::reopen(plan, step) } else { Span::ZERO },
                     has_undo: costs.has_undo(node),
                     chain: to_start.chains[node.index()],
                     back: backs[node.index()],

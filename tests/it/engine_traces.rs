@@ -541,6 +541,17 @@ fn what_a_branch_outside_the_target_ends_during_a_rollback_starts_nothing_early(
 }
 
 #[test]
+fn what_goes_on_outside_of_a_rollback_takes_no_place_of_its_undos() {
+    let plan = "a -> b, c; x; undo a, b, c, x; fail c to a; slots 2";
+    assert_snapshot!(trace(plan, &["begin", "done a", "done b", "fails c"]), @r"
+    begin   | start a#1; start x#1
+    done a  | a done; start b#1
+    done b  | b done; start c#1
+    fails c | c failed; back; start undo b#2; start undo c#2; hold run
+    ");
+}
+
+#[test]
 fn a_bracket_that_was_being_closed_is_opened_again_before_what_is_inside_is_undone() {
     let plan = "quiet -> a -> b; x; undo quiet, a, b; hold quiet phase; phase p = quiet a b; phase q = x; beside q";
     let events = ["begin", "done quiet", "done a", "done b", "back a", "stopped quiet", "done quiet", "done b"];

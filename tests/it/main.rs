@@ -14,6 +14,7 @@ mod named_rules;
 mod plan_text;
 mod problems;
 mod prometheus;
+mod promise;
 mod prompt;
 mod random;
 mod requests;

@@ -38,11 +38,28 @@ fn about(dice: &mut Dice, draft: &mut Draft) {
     about.timeout = Span::from_secs(dice.pick(&[300, 36_000, 36_000]));
     about.rollback_timeout = Some(Span::from_secs(dice.pick(&[20, 3_600])));
     about.rollback_window = Span::from_secs(dice.pick(&[0, 3_600]));
+    // Questions are answered within 4 s: what a probe of this kind promises.
+    draft.probes.push(probe(Span::from_secs(2)));
+    draft.conditions[0].probes.push(ProbeId::at(0));
+    let about = &mut draft.about;
     if dice.often(300) {
         about.restored.push(criterion(dice));
     }
     if dice.often(150) {
         draft.preflight.push(criterion(dice));
+    }
+}
+
+fn probe(each: Span) -> Probe {
+    let Action::Run(run) = work().action else { unreachable!("work() is a run") };
+    Probe {
+        name: "it".into(),
+        source: ProbeSource::Run(run),
+        interval: each,
+        timeout: each,
+        as_: ProbeAs::Bool,
+        unit: None,
+        covers: Span::ZERO,
     }
 }
 
@@ -107,6 +124,11 @@ fn action(dice: &mut Dice, step: &mut Step) {
             expires: Span::from_secs(600),
         }),
         _ => work().action,
+    };
+    step.forward.timeout = match &step.forward.action {
+        Action::Manual(manual) => manual.expires,
+        Action::Wait(Wait::For(span) | Wait::Until { within: span, .. }) => *span,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) => step.forward.timeout,
     };
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use runbook::drive::simulate::{Dice, Faults, Next, Simulation};
 use runbook::engine::{Event, Standing};
-use runbook::model::{GuardId, Plan, Span};
+use runbook::model::{GuardId, Span};
 
+use super::promise::Promise;
 use super::random::random_plan;
 use super::rules::Rules;
 
@@ -28,6 +29,8 @@ const REACHED: &[&str] = &[
     "way back closed",
     "weighing",
     "further pass",
+    "promise to the start kept",
+    "promise to elsewhere kept",
     "in doubt",
     "retried",
     "undo retried",
@@ -109,12 +112,17 @@ fn run(seed: u64, loud: bool) -> Result<BTreeMap<&'static str, u32>, String> {
     let calm = Span::from_secs(100 + dice.below(2_000) as u64);
     let mut simulation = Simulation::new(seed, &plan, faults, calm);
     let mut rules = Rules::new(Arc::clone(&plan));
+    let mut promise = Promise::new(Arc::clone(&plan));
     let guard = Guardrail { seed, loud, armed: true };
     if loud {
         println!("{plan:#?}");
     }
-    let told = settle(&mut simulation, &mut rules, &mut dice, &plan, loud);
+    let told = settle(&mut simulation, &mut rules, &mut promise, &mut dice, loud);
     guard.disarm();
+    for (what, kept) in [("promise to the start kept", promise.kept[0]), ("promise to elsewhere kept", promise.kept[1])]
+    {
+        *rules.reached.entry(what).or_default() += kept;
+    }
     told.map_err(|broken| format!("seed {seed}: {broken}\n{}", tail(&simulation)))?;
     Ok(rules.reached)
 }
@@ -143,15 +151,18 @@ impl Drop for Guardrail {
 fn settle(
     simulation: &mut Simulation,
     rules: &mut Rules,
+    promise: &mut Promise,
     dice: &mut Dice,
-    plan: &Arc<Plan>,
     loud: bool,
 ) -> Result<(), String> {
     for _ in 0..STEPS_MAX {
         match simulation.step() {
             Next::Over => return replay(simulation),
             Next::Crashed { diverged: true } => return Err("after a crash the facts tell another story".into()),
-            Next::Crashed { diverged: false } => *rules.reached.entry("crashed").or_default() += 1,
+            Next::Crashed { diverged: false } => {
+                promise.forget();
+                *rules.reached.entry("crashed").or_default() += 1;
+            }
             Next::Idle => idle(simulation)?,
             Next::Happened(event, outbox) => {
                 if loud {
@@ -159,6 +170,7 @@ fn settle(
                 }
                 let was_over = matches!(event, Event::OperatorAsked { .. }) && simulation.facts().len() > 1;
                 rules.follow(&event, &outbox, simulation.engine())?;
+                promise.follow(&event, &outbox, simulation.now())?;
                 if was_over && simulation.engine().standing() == Standing::RollingBack && rules.has_ended {
                     *rules.reached.entry("rolled back after the end").or_default() += 1;
                 }
@@ -171,7 +183,8 @@ fn settle(
             }
         }
     }
-    Err(format!("{} steps of a plan do not settle, {:?}", plan.steps().len(), simulation.engine().standing()))
+    let engine = simulation.engine();
+    Err(format!("{} steps of a plan do not settle, {:?}", engine.plan().steps().len(), engine.standing()))
 }
 
 /// Nothing moves: then a person must be needed, and must be told so.

@@ -136,10 +136,19 @@ impl World {
                 }
                 self.begin(matter);
             }
-            // A stopped attempt ends soon.
-            Stand::Ends(matter @ Matter::Attempt(_)) => self.schedule(matter, 5),
+            Stand::Ends(matter @ Matter::Attempt(attempt)) => self.stop(matter, attempt),
             Stand::Ends(matter) => self.settle(matter),
             Stand::Neither => {}
+        }
+    }
+
+    /// A stopped attempt ends soon; the question to a person is taken away at once.
+    fn stop(&mut self, matter: Matter, attempt: AttemptId) {
+        match self.plan.step(attempt.step).work(attempt.part).action {
+            Action::Manual(_) => self.schedule_at(matter, self.now),
+            Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) => {
+                self.schedule(matter, 5);
+            }
         }
     }
 
@@ -160,8 +169,12 @@ impl World {
 
     /// It moves within so many seconds.
     fn schedule(&mut self, matter: Matter, seconds: usize) {
-        self.settle(matter);
         let at = self.now.after(Span::from_millis(1 + self.dice.below(seconds * 1000) as u64));
+        self.schedule_at(matter, at);
+    }
+
+    fn schedule_at(&mut self, matter: Matter, at: Time) {
+        self.settle(matter);
         self.moves.insert(matter, at);
         self.agenda.insert((at, matter));
     }

@@ -137,6 +137,11 @@ impl Step {
         }
     }
 
+    /// Whether it may be settled without its action having been started: skipped, found, or tolerated before it began.
+    pub fn may_be_passed_over(&self) -> bool {
+        self.forward.when.is_some() || self.forward.done_when.is_some() || self.on_failure == Policy::Continue
+    }
+
     /// Whether nothing leads back behind it.
     pub fn is_irreversible(&self) -> bool {
         matches!(self.way_home, WayHome::Irreversible { .. })

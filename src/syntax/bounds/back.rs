@@ -9,7 +9,7 @@ use petgraph::graph::NodeIndex;
 use super::reach::{Reach, barriers};
 use super::trigger::target_node;
 use super::work;
-use crate::model::{Bounds, Bracket, Node, Plan, Span, StepId, Target, WayBack};
+use crate::model::{Bracket, Efforts, Node, Plan, Span, StepId, Target, WayBack};
 
 /// Between two barriers up to so many nodes are told apart one by one; more of them count as one lump, which is an upper
 /// bound, and exact where no edge lies between them.
@@ -20,11 +20,14 @@ pub(super) struct Costs {
     slots: u32,
     undo: Vec<Span>,
     has_undo: Vec<bool>,
+    /// Until what runs there is over; at the end of a phase, the closing of its brackets.
     stop: Vec<Span>,
     /// Opening brackets again, which end at that node (R12a).
     reopen: Vec<Span>,
     /// The same for those that end with the run.
     reopen_run: Span,
+    /// Until the closing of those is over.
+    stop_run: Span,
     irreversible: Vec<Option<StepId>>,
     restored: Span,
 }
@@ -39,6 +42,7 @@ impl Costs {
             stop: vec![Span::ZERO; count],
             reopen: vec![Span::ZERO; count],
             reopen_run: Span::ZERO,
+            stop_run: Span::ZERO,
             irreversible: vec![None; count],
             restored: work::criteria(plan, &plan.about().restored),
         };
@@ -46,14 +50,18 @@ impl Costs {
             let (step, at) = (plan.step(id), plan.step_node(id).index());
             costs.undo[at] = step.undo().iter().fold(Span::ZERO, |sum, undo| sum.plus(work::undo(plan, undo)));
             costs.has_undo[at] = !step.undo().is_empty();
-            costs.stop[at] = work::stop(step);
+            costs.stop[at] = costs.stop[at].max(work::stop(step));
             costs.irreversible[at] = step.is_irreversible().then_some(id);
-            let again = match (step.held_for, step.phase) {
-                (Some(Bracket::Phase), Some(phase)) => &mut costs.reopen[plan.phase_nodes(phase).1.index()],
-                (Some(Bracket::Run), _) => &mut costs.reopen_run,
+            let (reopen, closing) = match (step.held_for, step.phase) {
+                (Some(Bracket::Phase), Some(phase)) => {
+                    let end = plan.phase_nodes(phase).1.index();
+                    (&mut costs.reopen[end], &mut costs.stop[end])
+                }
+                (Some(Bracket::Run), _) => (&mut costs.reopen_run, &mut costs.stop_run),
                 (Some(Bracket::Phase), None) | (None, _) => continue,
             };
-            *again = again.plus(work::forward(plan, &step.forward));
+            *reopen = reopen.plus(work::reopen(plan, step));
+            *closing = work::stop_closing(step).max(*closing);
         }
         costs
     }
@@ -161,13 +169,9 @@ impl Sum {
         }
     }
 
-    fn back(self, slots: u32, stop: Span, criteria: Span) -> WayBack {
-        let undoing = Bounds::shared(slots, self.work, self.path);
-        WayBack {
-            undos: self.undos,
-            bound: stop.plus(self.reopen).plus(undoing).plus(criteria),
-            closed_by: self.closed_by,
-        }
+    fn back(self, slots: u32, stop: Span, measure: Span) -> WayBack {
+        let Self { undos, work, path, reopen, closed_by } = self;
+        WayBack { undos, bound: Efforts { stop, reopen, work, path, measure }.bound(slots), closed_by }
     }
 }
 
@@ -216,7 +220,7 @@ impl Lumps<'_> {
 pub(super) struct Spread<'p> {
     plan: &'p Plan,
     costs: &'p Costs,
-    /// In a legal set there is no irreversible step, and so nothing downstream of one (R12).
+    /// In a legal set there is no irreversible step, and so nothing downstream of one that could not be passed over (R12).
     counts: Vec<bool>,
     /// Downstream of the target.
     inside: Vec<bool>,
@@ -232,13 +236,13 @@ impl<'p> Spread<'p> {
             inside[node.index()] = true;
         }
         let mut counts = inside.clone();
-        for &node in plan.order() {
-            if inside[node.index()] && costs.irreversible[node.index()].is_some() {
-                counts[node.index()] = false;
-            }
-            if inside[node.index()] && !counts[node.index()] {
+        let mut behind = vec![false; counts.len()];
+        for &node in plan.order().iter().filter(|node| inside[node.index()]) {
+            let irreversible = costs.irreversible[node.index()];
+            counts[node.index()] = irreversible.is_none() && !behind[node.index()];
+            if behind[node.index()] || irreversible.is_some_and(|id| !plan.step(id).may_be_passed_over()) {
                 for next in plan.graph().neighbors(node) {
-                    counts[next.index()] = false;
+                    behind[next.index()] = true;
                 }
             }
         }
@@ -292,12 +296,13 @@ impl<'p> Spread<'p> {
         sum.back(self.costs.slots, stop, self.criteria)
     }
 
-    /// The way back of a run that has ended, the brackets of the run included.
+    /// The way back of a run that ends or has ended, the brackets of the run included.
     pub(super) fn at_the_end(&self) -> WayBack {
         let everything = vec![true; self.counts.len()];
         let back = self.from(&everything, |_| true);
-        let reopen = if self.target == Target::Start { self.costs.reopen_run } else { Span::ZERO };
-        WayBack { bound: back.bound.plus(reopen), ..back }
+        let again = self.costs.stop_run.plus(self.costs.reopen_run);
+        let again = if self.target == Target::Start { again } else { Span::ZERO };
+        WayBack { bound: back.bound.plus(again), ..back }
     }
 
     /// For every node, the way back from the moment it runs, fails or ends.

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use petgraph::graph::NodeIndex;
 
-use crate::model::{Bounds, Bracket, Node, Plan, RollbackEdge, Span, StepId, Target, Trigger, WayBack};
+use crate::model::{
+    Action, Bounds, Bracket, Manual, Node, OnStop, Plan, Policy, RollbackEdge, Span, StepId, Target, Template, Trigger,
+    WayBack,
+};
 use crate::syntax::sketch::{Sketch, undo};
 
 fn secs(n: u64) -> Span {
@@ -49,7 +52,7 @@ fn an_undo_counts_its_attempts_pauses_kills_and_criteria() {
 fn what_finishes_before_a_rollback_counts_with_its_timeout() {
     let mut sketch = Sketch::new();
     sketch.step("a", &[]).undo(undo(secs(1))).edit(|step| {
-        step.on_stop = crate::model::OnStop::Finish;
+        step.on_stop = OnStop::Finish;
         step.forward.timeout = secs(30);
         step.forward.kill_after = secs(2);
     });
@@ -66,6 +69,45 @@ fn behind_an_irreversible_step_there_is_no_way_back() {
     assert_eq!(bounds.steps[2].back.closed_by, Some(StepId::at(1)));
     assert_eq!(bounds.no_return, [StepId::at(1)]);
     assert_eq!(bounds.worst, WayBack { undos: 1, bound: secs(3), closed_by: None }, "no legal rollback undoes b");
+}
+
+#[test]
+fn a_person_whose_work_is_awaited_may_take_all_of_its_time() {
+    let manual = Manual { instructions: Template("do it".into()), evidence: None, expires: secs(600) };
+    let mut sketch = Sketch::new();
+    sketch.step("a", &[]).undo(undo(secs(1))).edit(|step| {
+        step.forward.action = Action::Manual(manual);
+        step.forward.timeout = secs(600);
+    });
+    assert_eq!(Bounds::of(&sketch.plan()).steps[0].back.bound, secs(1), "the question is taken away");
+    sketch.edit(|step| step.on_stop = OnStop::Finish);
+    assert_eq!(Bounds::of(&sketch.plan()).steps[0].back.bound, secs(601));
+}
+
+#[test]
+fn a_bracket_that_is_being_closed_is_awaited_before_it_is_opened_again() {
+    let mut sketch = Sketch::new();
+    sketch.phase("one").step("silence", &[]).undo(undo(secs(20))).edit(|step| {
+        step.held_for = Some(Bracket::Phase);
+        step.on_stop = OnStop::Finish;
+        step.forward.timeout = secs(7);
+    });
+    sketch.edit_undo(|undo| undo.kill_after = secs(3));
+    sketch.edit_phase(|phase| phase.timeout = Some(secs(100)));
+    let bounds = Bounds::of(&sketch.plan());
+    // While the phase ends: its closing goes to its end, it is opened again, and undone.
+    assert_eq!(bounds.phases[0].back.bound, secs((20 + 3) + 7 + (20 + 3)));
+    assert_eq!(bounds.worst.bound, bounds.phases[0].back.bound);
+}
+
+#[test]
+fn what_stands_behind_an_irreversible_step_that_may_be_passed_over_is_undone_too() {
+    let mut sketch = Sketch::new();
+    sketch.step("a", &[]).undo(undo(secs(3))).step("drop", &["a"]).irreversible();
+    sketch.edit(|step| step.on_failure = Policy::Continue);
+    sketch.step("b", &["drop"]).undo(undo(secs(50)));
+    let bounds = Bounds::of(&sketch.plan());
+    assert_eq!(bounds.steps[2].back, WayBack { undos: 2, bound: secs(53), closed_by: Some(StepId::at(1)) });
 }
 
 #[test]

@@ -60,14 +60,28 @@ pub(in crate::syntax) fn undo(plan: &Plan, work: &Work) -> Span {
     all_attempts(plan, work, one_attempt(work))
 }
 
-/// Until a running attempt is over, if a rollback wants it over (R4, R8).
+/// Until a running attempt of the way forward is over, if a rollback wants it over (R4, R8).
 pub(in crate::syntax) fn stop(step: &Step) -> Span {
-    match (&step.forward.action, step.on_stop) {
-        (Action::Gate(_) | Action::Manual(_) | Action::Wait(_), _) => Span::ZERO,
-        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Stop) => step.forward.kill_after,
-        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Finish) => {
-            step.forward.timeout.plus(step.forward.kill_after)
-        }
+    stop_attempt(&step.forward, step.on_stop)
+}
+
+/// The same for the closing of a bracket, which a rollback cuts off too (R12a).
+pub(in crate::syntax) fn stop_closing(step: &Step) -> Span {
+    step.undo().iter().map(|undo| stop_attempt(undo, step.on_stop)).max().unwrap_or_default()
+}
+
+/// Opening a closed bracket again. It is part of a way back: people's time counts.
+pub(in crate::syntax) fn reopen(plan: &Plan, step: &Step) -> Span {
+    all_attempts(plan, &step.forward, one_attempt(&step.forward))
+}
+
+/// What is awaited may take all of its time, a person's work too.
+fn stop_attempt(work: &Work, on_stop: OnStop) -> Span {
+    match (&work.action, on_stop) {
+        (Action::Gate(_) | Action::Wait(_), _) | (Action::Manual(_), OnStop::Stop) => Span::ZERO,
+        (Action::Manual(_), OnStop::Finish) => work.timeout,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Stop) => work.kill_after,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Finish) => work.timeout.plus(work.kill_after),
     }
 }
 
