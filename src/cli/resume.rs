@@ -114,7 +114,7 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     }
     let output = wish.output.unwrap_or(Output::Auto);
     if output != Output::Json {
-        for line in speak(&plan, &run, &taken) {
+        for line in speak(&plan, &run, &taken, &wish.go) {
             stage::say(&line);
         }
     }
@@ -183,7 +183,7 @@ fn extension(plan: &Plan, text: &str) -> Result<Extension, Failure> {
 }
 
 /// What is true, what is not known, and what will be done, before anything is done (R21a).
-fn speak(plan: &Plan, run: &RunId, taken: &TakenUp) -> Vec<String> {
+fn speak(plan: &Plan, run: &RunId, taken: &TakenUp, answered: &[String]) -> Vec<String> {
     let session = &taken.started.session;
     let engine = session.engine();
     let mut lines = vec![format!("run {run}: nobody has driven it for {}", taken.down)];
@@ -195,6 +195,10 @@ fn speak(plan: &Plan, run: &RunId, taken: &TakenUp) -> Vec<String> {
     lines.push(format!("true: {done} of {} steps are settled, and none of them runs again", plan.steps().len()));
     for attempt in session.outstanding().attempts.keys() {
         lines.push(format!("not known yet: {}; {}", name(plan, *attempt), settled_how(plan, *attempt)));
+    }
+    let gates = engine.open_gates().map(|gate| &plan.step(gate).name);
+    for gate in gates.filter(|gate| !answered.contains(gate)) {
+        lines.push(format!("awaited: the answer to gate `{gate}`; `runbook go {run} {gate}` or `no-go` gives it"));
     }
     let now = taken.started.clock.time();
     for (deadline, at) in session.overdue(now) {

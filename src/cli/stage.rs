@@ -16,7 +16,7 @@ use crate::drive::live::{Driver, Options, Parts};
 use crate::drive::{Fact, Heard, replay};
 use crate::journal::Reader;
 use crate::journal::record::digest;
-use crate::model::{Bounds, Plan, RunId};
+use crate::model::{Bounds, Plan, RunId, Time};
 use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme, View};
 
 /// Reads a runbook; prints every problem where it has errors.
@@ -104,6 +104,7 @@ pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -
     });
     let desk = desk.map_err(|error| Failure::could_not(format!("listen to orders: {error}")))?;
     let taken_up = !setting.history.is_empty();
+    let clock = started.clock.clone();
     let mut driver = Driver::new(Parts {
         session: started.session,
         clock: started.clock,
@@ -122,7 +123,7 @@ pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -
     let hint = format!("`runbook resume {}` takes it up", setting.run);
     let parting = parting.map_err(|error| Failure::could_not(error).hint(hint))?;
     if setting.output != Output::Json {
-        let story = story_of(&plan, &setting)?;
+        let story = story_of(&plan, &setting, clock.time())?;
         let width = if at_terminal { usize::from(console::Term::stdout().size().1) } else { 100 };
         let theme = theme(at_terminal);
         for line in story.summary(&plan, width, theme) {
@@ -165,14 +166,13 @@ pub(super) fn fold(plan: &Arc<Plan>, bytes: &[u8], story: &mut Story) -> Result<
     Ok(())
 }
 
-/// The story of a run as its journal tells it.
-fn story_of(plan: &Arc<Plan>, setting: &Setting) -> Result<Story, Failure> {
+/// The story of a run as its journal tells it, looked at when its process leaves it.
+fn story_of(plan: &Arc<Plan>, setting: &Setting, left: Time) -> Result<Story, Failure> {
     let path = setting.folder.journal();
     let bytes = fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
     let mut story = new_story(plan, &setting.run);
     fold(plan, &bytes, &mut story)?;
-    let now = story.view.now;
-    story.view.look(plan, now);
+    story.view.look(plan, left);
     story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
     Ok(story)
 }

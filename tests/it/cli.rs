@@ -134,6 +134,19 @@ fn a_run_that_is_waiting_can_be_answered_when_it_is_taken_up() {
 }
 
 #[test]
+fn a_run_that_is_taken_up_says_which_answers_are_awaited() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    let (out, _) = bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    assert!(out.contains(", not ended"), "{out}");
+    let run = bench.run();
+    let awaited = format!("awaited: the answer to gate `ready`; `runbook go {run} ready`");
+    let (out, _) = bench.does(&["resume", "--no-wait"], 7);
+    assert!(out.contains(&awaited), "{out}");
+    let (out, _) = bench.does(&["resume", "--go", "ready"], 0);
+    assert!(!out.contains("awaited") && !out.contains("not ended"), "{out}");
+}
+
+#[test]
 fn rollback_takes_a_run_back_that_nobody_drives() {
     let bench = Bench::new(&format!("{MAKE}{GATE}"));
     bench.does(&["exec", "verbs.toml", "--no-wait"], 7);

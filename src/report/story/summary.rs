@@ -42,14 +42,15 @@ struct Summary<'s> {
 }
 
 impl Summary<'_> {
-    /// `name SUCCEEDED in 4m 12s` and when.
+    /// `name SUCCEEDED after 4m 12s` and when.
     fn headline(&self) -> Vec<Line> {
         let story = self.story;
         let (role, word) = layout::mode_word(&story.view.mode);
         let took = story.view.length();
+        let so_far = if matches!(story.view.mode, Mode::Finished { .. }) { "" } else { ", not ended" };
         let line = Line::of(Role::Strong, &story.view.name)
             .with(role, format!(" {word}"))
-            .with(Role::Plain, format!(" after {took}"));
+            .with(Role::Plain, format!(" after {took}{so_far}"));
         let began =
             story.began.map(|at| format!(", began {}", at.strftime("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
         let second = Line::of(Role::Dim, format!("run {}{began}", story.view.run));

@@ -81,7 +81,7 @@ fn the_summary_of_a_rollback_tells_the_cause_first() {
 fn the_summary_of_a_stuck_run_tells_the_cause_first_and_what_to_do() {
     let (plan, story) = story(&sample::stuck(&sample::plan()));
     insta::assert_snapshot!(text(&plan, &story), @r"
-    promote_orders_db STUCK after 2m 13s
+    promote_orders_db STUCK after 2m 13s, not ended
     run 7f3a, began 2026-11-20 12:00:00 UTC
       because      2:08.4  guard errors breached (`probe.errors < 5`, 2 of the last
                    3 samples failed); the run goes back: probe.errors = 112 /s
@@ -116,7 +116,7 @@ fn the_summary_of_a_stuck_run_tells_the_cause_first_and_what_to_do() {
 fn the_summary_of_a_run_that_was_left_names_the_commands() {
     let (plan, story) = story(&sample::to_the_promotion());
     insta::assert_snapshot!(text(&plan, &story), @r"
-    promote_orders_db FORWARD after 2m 7s
+    promote_orders_db FORWARD after 2m 7s, not ended
     run 7f3a, began 2026-11-20 12:00:00 UTC
       interrupted  writes since 2:05.0, and still
 

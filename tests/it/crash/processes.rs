@@ -80,6 +80,10 @@ fn a_daemon_started_by_a_step_survives_it_its_run_and_the_keeper() {
     for bench in [&quiet, &chatty] {
         assert_eq!(exec(bench), 0, "{}", bench.story());
     }
+    for keeper in quiet.keepers() {
+        let name = fs::read_to_string(format!("/proc/{keeper}/comm")).expect("it stays for ten seconds");
+        assert_eq!(name, "runbook-keeper\n", "what `ps`, `top` and systemd call it");
+    }
     // A keeper stays for ten seconds; then nobody listens any more, and a process stays only where a pipe is to be read.
     quiet.until("the keeper is gone", || quiet.keepers().is_empty());
     let socket = chatty.run_folder().expect("a run").join("keeper.sock");

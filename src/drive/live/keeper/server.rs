@@ -4,7 +4,7 @@
 //! `record`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -35,6 +35,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// of its own: it closes what was open, takes every signal, and talks to whoever is at its standard input.
 pub fn serve(dir: &Path) -> ExitCode {
     sys::close_inherited();
+    // It was started as /proc/self/exe, and `exe` would be its name in `ps`, `top` and systemd's log.
+    let _ = fs::write("/proc/self/comm", "runbook-keeper");
     match Server::begin(dir) {
         Ok(Some(server)) => server.run(),
         // Another keeper lives; whoever started us finds it.
@@ -236,7 +238,7 @@ impl Server {
     fn retire(&mut self) {
         if let Some(presence) = self.presence.take() {
             // While the lock is held, the socket is ours.
-            let _ = std::fs::remove_file(self.dir.short(SOCKET));
+            let _ = fs::remove_file(self.dir.short(SOCKET));
             drop(presence);
         }
     }
@@ -560,7 +562,7 @@ impl Server {
 /// Listens in the run's folder. Whatever lies there belongs to a dead keeper: we hold the lock.
 fn listen(dir: &Dir) -> io::Result<UnixListener> {
     let path = dir.short(SOCKET);
-    match std::fs::remove_file(&path) {
+    match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
