@@ -87,6 +87,12 @@ impl Lines {
     }
 }
 
+/// What is drawn before a place and after it, in bytes: lines that no person wrote are drawn in part.
+const DRAWN_MAX: usize = 1000;
+
+/// How much of a place that is longer than that is marked.
+const MARKED_MAX: usize = 60;
+
 /// A text whose lines are found without reading it from the start for every problem.
 struct Source<'a> {
     file: &'a str,
@@ -103,16 +109,17 @@ impl SourceCode for Source<'_> {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let end = span.offset().checked_add(span.len()).filter(|end| *end <= self.text.len());
         let end = end.ok_or(MietteError::OutOfBounds)?;
-        let first = self.lines.line(span.offset()).saturating_sub(lines_before);
+        let near = self.text.floor_char_boundary(span.offset().saturating_sub(DRAWN_MAX));
+        let first = self.lines.line(span.offset()).saturating_sub(lines_before).max(self.lines.line(near));
         let last = self.lines.line(end.saturating_sub(1).max(span.offset())) + lines_after;
         // Without lines before it is asked where the span itself begins.
         let (start, column) = if lines_before == 0 {
             (span.offset(), self.lines.line_and_column(self.text, span.offset()).1 - 1)
         } else {
-            (self.lines.starts[first], 0)
+            (self.lines.starts[first].max(near), 0)
         };
         let stop = self.lines.starts.get(last + 1).copied().unwrap_or(self.text.len());
-        let stop = stop.max(start);
+        let stop = stop.min(self.text.floor_char_boundary(end + DRAWN_MAX)).max(start);
         let data = &self.text.as_bytes()[start..stop];
         let span = (start, stop - start).into();
         let count = last.min(self.lines.starts.len() - 1) + 1 - first;
@@ -154,7 +161,17 @@ impl Diagnostic for Placed<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.problem.labels()
+        let text = self.source.text;
+        let shorten = move |label: LabeledSpan| {
+            let at = *label.inner();
+            if at.len() <= DRAWN_MAX {
+                return label;
+            }
+            let start = text.get(at.offset()..).and_then(|start| start.lines().next()).unwrap_or_default();
+            let length = start.floor_char_boundary(MARKED_MAX);
+            LabeledSpan::new(label.label().map(str::to_owned), at.offset(), length)
+        };
+        Some(Box::new(self.problem.labels()?.map(shorten)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -184,5 +201,23 @@ mod tests {
         let problems = crate::syntax::read(text).problems;
         assert!(!for_terminal("a.toml", text, &problems, Look::PLAIN).contains('\u{1b}'));
         assert!(for_terminal("a.toml", text, &problems, Look { colour: true, width: 80 }).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_any_terminal_is_drawn_in_part_and_its_place_is_told() {
+        for long in [100, 70_000, 200_000] {
+            let before = format!("format = 1\nx = \"{}\"; y = 2\n", "ü".repeat(long));
+            let around = format!("# {}\nx 1\n# {}\n", "ü".repeat(long), "ü".repeat(long));
+            let within = format!("format = 1\n[step.a]\nrun = \"{}\"\n", "{{#if vars.ü}}".repeat(long));
+            let lines = format!("format = 1\n[step.a]\nrun = \"\"\"\n{}\n\"\"\"\n", "{{#if vars.ü}}\n".repeat(long));
+            for text in [before, around, within, lines] {
+                let problems = crate::syntax::read(&text).problems;
+                let shown = for_terminal("a.toml", &text, &problems, Look::PLAIN);
+                let problem = problems.first().expect("it is wrong");
+                let (line, column) = Lines::of(&text).line_and_column(&text, problem.at().offset());
+                assert!(shown.contains(&format!("[a.toml:{line}:{column}]")), "{shown}");
+                assert!(shown.lines().all(|line| line.len() < 20_000), "{long}");
+            }
+        }
     }
 }
