@@ -24,6 +24,7 @@ const HEIGHT: usize = 60;
 /// All runs.
 pub(super) fn list(args: &args::Listing, state: &State) -> Exit {
     let mut rows = Vec::new();
+    let mut exit = Exit::Good;
     for run in state.runs() {
         match Past::read(state, run.clone()) {
             Ok(past) if args.json => {
@@ -35,13 +36,17 @@ pub(super) fn list(args: &args::Listing, state: &State) -> Exit {
             }
             Ok(past) => rows.push(row(&past)),
             // One that cannot be read must not hide the others.
-            Err(failure) => eprintln!("run {run}: {failure}"),
+            Err(failure) => {
+                eprintln!("run {run}: {failure}");
+                exit = Exit::Broken;
+            }
         }
     }
-    if !args.json {
+    // "No runs yet" would be wrong where there are only some that cannot be read.
+    if !args.json && (exit == Exit::Good || !rows.is_empty()) {
         print(&table(&rows, size().0, theme(io::stdout().is_terminal())));
     }
-    Exit::Good
+    exit
 }
 
 fn row(past: &Past) -> ListRow {

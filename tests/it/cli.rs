@@ -147,6 +147,25 @@ fn a_run_that_is_taken_up_says_which_answers_are_awaited() {
 }
 
 #[test]
+fn a_run_that_cannot_be_read_is_named_in_the_list_and_does_not_hide_the_others() {
+    let bench = Bench::new(MAKE);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let first = bench.run();
+    bench.does(&["exec", "verbs.toml"], 0);
+    let second = bench.run();
+    let forget = |run: &str| {
+        let frozen = bench.path("state").join("runs").join(run).join("runbook.toml");
+        fs::remove_file(frozen).expect("it was there");
+    };
+    forget(&first);
+    let (out, err) = bench.does(&["list"], 1);
+    assert!(err.contains(&first) && out.contains(&second), "{out}\n{err}");
+    forget(&second);
+    let (out, err) = bench.does(&["list"], 1);
+    assert!(err.contains(&second) && out.is_empty(), "not \"no runs yet\": {out}\n{err}");
+}
+
+#[test]
 fn rollback_takes_a_run_back_that_nobody_drives() {
     let bench = Bench::new(&format!("{MAKE}{GATE}"));
     bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
