@@ -8,6 +8,7 @@ mod dry_run;
 mod engine_traces;
 mod examples;
 mod explore;
+mod first_runbook;
 mod keeper;
 mod layers;
 mod named_rules;
