@@ -67,6 +67,10 @@ pub(super) enum Verb {
     Skip(StepOrder),
     /// Take a failed step, or a failed undo, as done; its criteria are still measured
     MarkDone(StepOrder),
+    /// Hold a ramp at its value
+    Hold(StepOrder),
+    /// Let a ramp that is held go on; what is measured still decides
+    Advance(StepOrder),
     /// Watch a run from this terminal
     Attach(Reading),
     /// Prove a run's journal whole

@@ -182,6 +182,12 @@ fn has_begun(notice: &Notice) -> bool {
         | Notice::PhaseSucceeded { .. }
         | Notice::PhaseFailed { .. }
         | Notice::StepStarted { .. }
+        | Notice::RampSetting { .. }
+        | Notice::RampSet { .. }
+        | Notice::RampConfirmed { .. }
+        | Notice::RampHeld { .. }
+        | Notice::RampReleased { .. }
+        | Notice::RampAdvanced { .. }
         | Notice::StepMeasuring { .. }
         | Notice::StepRetrying { .. }
         | Notice::StepInDoubt { .. }

@@ -25,7 +25,7 @@ use crate::model::{
     Action, Bounds, Part, Plan, ProbeSource, Run, RunCommand, RunId, Scope, StepId, Template, Time, Value, Verdict,
     Work,
 };
-use crate::report::text::{Line, Role};
+use crate::report::text::{Line, Role, count};
 
 /// Something that a dry run says.
 struct Remark {
@@ -56,21 +56,24 @@ impl Kind {
 }
 
 /// Says what a run would do, and what cannot be said.
-pub(super) fn dry_run(document: &Document, args: &args::Exec, level: DryRun) -> Result<Exit, Failure> {
+pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> Result<Exit, Failure> {
+    let mut remarks = Vec::new();
+    let runtime = stage::runtime()?;
+    let values = match level {
+        DryRun::Plan => variables_without_programs(&document, args, &mut remarks)?,
+        DryRun::Preflight => runtime.block_on(super::exec::values(&document.plan, &document.folder, args))?,
+    };
+    let document = &stage::given(&args.file, document, &values)?;
     let plan = &document.plan;
     if args.output != Output::Json {
         print(&crate::report::plan::lines(plan, &Bounds::of(plan), size().0));
         say("");
     }
-    let mut remarks = Vec::new();
     match level {
         DryRun::Plan => {
-            variables_without_programs(document, args, &mut remarks)?;
             remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Plan)));
         }
         DryRun::Preflight => {
-            let runtime = stage::runtime()?;
-            let values = runtime.block_on(super::exec::values(plan, &document.folder, args))?;
             programs(plan, &document.folder, &mut remarks);
             windows(plan, args.wait, &mut remarks);
             runtime.block_on(measure(document, values, &mut remarks));
@@ -113,10 +116,13 @@ fn variables_without_programs(
     document: &Document,
     args: &args::Exec,
     remarks: &mut Vec<Remark>,
-) -> Result<(), Failure> {
+) -> Result<BTreeMap<String, Value>, Failure> {
     let given = given(&document.folder, args, Reach::NoPrograms)?;
     let runtime = stage::runtime()?;
-    let Err(errors) = runtime.block_on(vars::resolve(document.plan.vars(), &given)) else { return Ok(()) };
+    let errors = match runtime.block_on(vars::resolve(document.plan.vars(), &given)) {
+        Ok(values) => return Ok(values),
+        Err(errors) => errors,
+    };
     // What a program would say is not known without asking it; the rest is wrong.
     let (unread, wrong): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| {
         matches!(error, VarError::Nothing { name, .. } | VarError::Unreadable { name, .. } if comes_from_program(&document.plan, name))
@@ -129,7 +135,7 @@ fn variables_without_programs(
         about: "variables".to_owned(),
         text: format!("could not {error}"),
     }));
-    Ok(())
+    Ok(BTreeMap::new())
 }
 
 fn comes_from_program(plan: &Plan, name: &str) -> bool {
@@ -148,6 +154,9 @@ fn unchecked(plan: &Plan, id: StepId, level: DryRun) -> Option<Remark> {
         Action::Sql(_) => parts.push("what its statements do".to_owned()),
         Action::Manual(_) => parts.push("what a person does".to_owned()),
         Action::Gate(_) => parts.push("what people answer".to_owned()),
+        Action::Ramp(ramp) => {
+            parts.push(format!("whether its {} are taken, confirmed and held", count(ramp.values.len(), "value")));
+        }
         Action::Wait(_) => {}
     }
     if level == DryRun::Plan && (step.forward.when.is_some() || step.forward.done_when.is_some()) {
@@ -189,9 +198,11 @@ fn programs(plan: &Plan, folder: &Path, remarks: &mut Vec<Remark>) {
 }
 
 fn program(work: &Work) -> Option<&str> {
-    match &work.action {
+    match &work.attempted().action {
         Action::Run(run) => program_of(run),
-        Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => None,
+        Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) | Action::Ramp(_) => {
+            None
+        }
     }
 }
 

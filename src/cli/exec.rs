@@ -24,15 +24,16 @@ use crate::model::{PhaseId, Plan, RunId, StepId, Value};
 pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Result<Exit, Failure> {
     let document = stage::read(&args.file)?;
     if let Some(level) = args.dry_run {
-        return super::dry_run::dry_run(&document, args, level);
+        return super::dry_run::dry_run(document, args, level);
     }
-    let plan = Arc::clone(&document.plan);
-    let go = gates(&plan, &args.go)?;
-    let until = args.until.as_deref().map(|name| phase(&plan, name)).transpose()?;
+    let go = gates(&document.plan, &args.go)?;
+    let until = args.until.as_deref().map(|name| phase(&document.plan, name)).transpose()?;
     let state = State::open(state)?;
     let user = stage::user();
     let runtime = stage::runtime()?;
-    let values = runtime.block_on(values(&plan, &document.folder, args))?;
+    let values = runtime.block_on(values(&document.plan, &document.folder, args))?;
+    let document = stage::given(&args.file, document, &values)?;
+    let plan = Arc::clone(&document.plan);
 
     let run = new_name(&plan.about().name, |run| state.folder(run).path().exists());
     let _lock = match take_name(&state, &plan, &run, &user) {

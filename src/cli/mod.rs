@@ -88,6 +88,8 @@ fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {
         Verb::Retry(args) => order::about_step(args, |step| Act::Retry { step }, &State::open(state)?),
         Verb::Skip(args) => order::about_step(args, |step| Act::Skip { step }, &State::open(state)?),
         Verb::MarkDone(args) => order::about_step(args, |step| Act::MarkDone { step }, &State::open(state)?),
+        Verb::Hold(args) => order::about_step(args, |step| Act::Hold { step }, &State::open(state)?),
+        Verb::Advance(args) => order::about_step(args, |step| Act::Advance { step }, &State::open(state)?),
         Verb::Attach(args) => attach::attach(args, &State::open(state)?),
         Verb::Audit(args) => read::audit(args, &State::open(state)?),
         Verb::Schema => Ok(document::schema()),

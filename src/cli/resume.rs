@@ -217,7 +217,7 @@ fn name(plan: &Plan, attempt: AttemptId) -> String {
 
 fn settled_how(plan: &Plan, attempt: AttemptId) -> &'static str {
     let work = plan.step(attempt.step).work(attempt.part);
-    match work.action {
+    match work.attempted().action {
         crate::model::Action::Run(_) => "its keeper will tell",
         crate::model::Action::Manual(_) => "it will be asked again",
         _ if work.done_when.is_some() => "its `done_when` will tell",
@@ -231,6 +231,10 @@ fn deadline_name(plan: &Plan, deadline: Deadline) -> String {
         Deadline::Phase(phase) => format!("the timeout of phase `{}`; its policy follows", plan.phase(phase).name),
         Deadline::GateExpiry(step) => format!("the time to answer gate `{}`", plan.step(step).name),
         Deadline::RollbackAlarm => "the promise of the rollback; it goes on".to_owned(),
+        Deadline::Ramp(step) => {
+            format!("the timeout of `{}`, which bounds all its values", plan.step(step).name)
+        }
+        Deadline::RampHold(step, _) => format!("the hold of a value of `{}`; it begins anew", plan.step(step).name),
         Deadline::Within(_) => "the time for a criterion to come true".to_owned(),
         Deadline::HoldFor(_) => "the time for a criterion to hold; it begins anew".to_owned(),
         Deadline::Retry { step, .. } => format!("the pause before the next try of `{}`", plan.step(step).name),

@@ -1,5 +1,6 @@
 //! What `exec` and `resume` have in common: reading a runbook, who is told, and the play itself.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,9 +15,9 @@ use crate::drive::live::desk::{Desk, Sitting};
 use crate::drive::live::start::{RunFolder, Started};
 use crate::drive::live::{Driver, Options, Parts};
 use crate::drive::{Fact, Heard, replay};
-use crate::journal::Reader;
 use crate::journal::record::digest;
-use crate::model::{Bounds, Plan, RunId, Time};
+use crate::journal::{Pinned, Reader};
+use crate::model::{Bounds, Plan, RunId, Time, Value};
 use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme, View};
 
 /// Reads a runbook; prints every problem where it has errors.
@@ -31,6 +32,17 @@ pub(super) fn read(path: &Path) -> Result<Document, Failure> {
         path.canonicalize().map_err(|error| Failure::could_not(format!("find `{}`: {error}", path.display())))?;
     let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
     Ok(Document { text, folder, plan: Arc::new(plan) })
+}
+
+/// Reads it again for a run whose variables have these values: ramps depend on them.
+pub(super) fn given(path: &Path, document: Document, values: &BTreeMap<String, Value>) -> Result<Document, Failure> {
+    let from_vars = |step: &crate::model::Step| step.forward.ramp().is_some_and(|ramp| ramp.from.is_some());
+    if !document.plan.steps().iter().any(from_vars) {
+        return Ok(document);
+    }
+    let reading = crate::syntax::read_given(&document.text, values);
+    let plan = reading.plan.ok_or_else(|| super::check::failure(path, &document.text, &reading.problems))?;
+    Ok(Document { plan: Arc::new(plan), ..document })
 }
 
 /// The bytes of a run's journal.
@@ -49,7 +61,12 @@ pub(super) fn frozen(folder: &RunFolder, journal: &[u8]) -> Result<Arc<Plan>, Fa
         return Err(Failure::could_not(format!("use `{}`: it has been changed since the run began", path.display()))
             .hint("a run works from its frozen copy; put back what it was"));
     }
-    let reading = crate::syntax::read(&text);
+    // A run's plan is that of its variables; secrets have no part in it.
+    let vars = header.vars.iter().filter_map(|(name, pinned)| match pinned {
+        Pinned::Plain(json) => Some((name.clone(), Value { json: json.clone(), secret: false })),
+        Pinned::Secret(_) => None,
+    });
+    let reading = crate::syntax::read_given(&text, &vars.collect());
     reading.plan.map(Arc::new).ok_or_else(|| super::check::failure(&path, &text, &reading.problems))
 }
 

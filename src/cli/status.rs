@@ -14,7 +14,8 @@ use super::read::{print, size};
 use super::runs::State;
 use super::stage::{say, theme};
 use crate::drive::live::clock;
-use crate::model::{RunOutcome, Span};
+use crate::engine::RampAt;
+use crate::model::{Plan, RunOutcome, Span, StepId};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
@@ -124,6 +125,7 @@ pub(super) fn as_json(past: &Past) -> Json {
                 "outcome": engine.step_outcome(id).word(),
                 "attempts": engine.attempts(id),
                 "took_ms": past.story.view.step(id).took.map(Span::millis),
+                "ramp": engine.ramp(id).map(|ramp| ramp_json(&past.plan, id, ramp)),
             })
         })
         .collect();
@@ -151,4 +153,11 @@ pub(super) fn as_json(past: &Past) -> Json {
         "steps": steps,
         "head": past.story.head,
     })
+}
+
+/// Where a ramp stands; values count from 1, as people count.
+fn ramp_json(plan: &Plan, step: StepId, at: RampAt) -> Json {
+    let values = plan.step(step).forward.ramp().map(|ramp| &ramp.values[..]).unwrap_or_default();
+    let value = values.get(usize::from(at.value)).map(|value| &value.value);
+    json!({ "value": value, "number": at.value + 1, "of": values.len(), "held": at.held })
 }

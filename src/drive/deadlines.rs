@@ -46,6 +46,7 @@ impl Deadlines {
                 }
             }
             Command::StartAttempt { .. }
+            | Command::TakeValue { .. }
             | Command::StopAttempt { .. }
             | Command::Ask { .. }
             | Command::Withdraw { .. }

@@ -57,7 +57,8 @@ impl Fact {
             | Event::GuardBlind { .. }
             | Event::GateAnswered { answer: Answer::NoGo, .. }
             | Event::OperatorAsked {
-                act: Act::Pause | Act::Stop | Act::Rollback { .. } | Act::HoldAfter { phase: Some(_) },
+                act:
+                    Act::Pause | Act::Stop | Act::Rollback { .. } | Act::Hold { .. } | Act::HoldAfter { phase: Some(_) },
             } => Urgency::Stop,
             Event::AttemptEnded { .. }
             | Event::Judged { .. }
@@ -72,6 +73,7 @@ impl Fact {
                     | Act::Retry { .. }
                     | Act::MarkDone { .. }
                     | Act::Skip { .. }
+                    | Act::Advance { .. }
                     | Act::HoldAfter { phase: None }
                     | Act::Close,
             } => Urgency::Go,

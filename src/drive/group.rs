@@ -63,7 +63,7 @@ impl Group {
             Stand::Begins(matter) => self.begin_or_give(command, outstanding.holds(matter)),
             Stand::Ends(matter) => self.end(matter, command),
             Stand::Neither => {
-                if let Command::Forget { .. } = command {
+                if let Command::Forget { .. } | Command::TakeValue { .. } = command {
                     self.told.push(Some(Told::Do(command)));
                 }
             }
@@ -105,7 +105,9 @@ impl Group {
         let told = self.told.iter_mut().filter(|told| match told {
             Some(Told::Tell(News { notice, .. })) => matches!(
                 notice,
-                Notice::StepStarted { attempt: Some(a), .. } | Notice::UndoStarted { attempt: Some(a), .. } if *a == attempt
+                Notice::StepStarted { attempt: Some(a), .. }
+                | Notice::UndoStarted { attempt: Some(a), .. }
+                | Notice::RampSetting { attempt: a, .. } if *a == attempt
             ),
             Some(Told::Do(_)) | None => false,
         });

@@ -62,6 +62,7 @@ pub(super) fn stand(command: Command) -> Stand {
         | Command::Disarm { .. }
         | Command::Hold { .. }
         | Command::Release { .. }
+        | Command::TakeValue { .. }
         | Command::Forget { .. } => Stand::Neither,
     }
 }

@@ -11,6 +11,8 @@ enum Place {
     PhaseRequire(PhaseId),
     PhaseSuccess(PhaseId),
     Job(StepId),
+    /// `confirm` of a ramp.
+    Confirm(StepId),
     /// At the target of a rollback.
     Target,
 }
@@ -50,6 +52,9 @@ impl Engine {
 
     /// A verdict came in: for whom, and what does it decide?
     pub(crate) fn take_verdict(&mut self, question: Question, verdict: Verdict, out: &mut Outbox) {
+        if self.note_watched(question, verdict, out) {
+            return;
+        }
         let Some((place, at)) = self.find(question) else { return };
         let judgement = self.judge(place, at, question, verdict, out);
         self.decide(place, judgement, out);
@@ -114,6 +119,7 @@ impl Engine {
             Place::PhaseRequire(phase) => self.end_phase_require(phase, judgement, out),
             Place::PhaseSuccess(phase) => self.end_phase_success(phase, judgement, out),
             Place::Job(step) => self.end_job_asks(step, judgement, out),
+            Place::Confirm(step) => self.end_confirm(step, judgement, out),
             Place::Target => self.end_restoring(judgement, out),
         }
     }
@@ -130,6 +136,9 @@ impl Engine {
             | Asked::WaitUntil(step, _)
             | Asked::Require(step, _, _)
             | Asked::Success(step, _, _) => Place::Job(step),
+            Asked::Confirm(step, _) => Place::Confirm(step),
+            // Every verdict on these counts, not the first that decides.
+            Asked::Advance(..) | Asked::HoldWhile(..) => return None,
         };
         [own, Place::Target].into_iter().find_map(|place| {
             let at = self.asks_at(place)?.questions().position(|open| open == question)?;
@@ -155,6 +164,7 @@ impl Engine {
                 JobState::Asking { asks, .. } => Some(asks),
                 _ => None,
             },
+            Place::Confirm(step) => self.confirming(step),
             Place::Target => match &mut self.stage {
                 Stage::Rolling(rolling) => match &mut rolling.reach {
                     Reach::Measuring(asks) => Some(asks),

@@ -14,6 +14,13 @@ pub enum Command {
         /// Which.
         attempt: AttemptId,
     },
+    /// The ramp of this step is at this value (counted from 0) from now on: what the attempt that follows sets.
+    TakeValue {
+        /// Which step's.
+        step: StepId,
+        /// Which value.
+        value: u16,
+    },
     /// Stop this attempt and all it started; report its end.
     StopAttempt {
         /// Which.
@@ -128,6 +135,18 @@ pub enum Cause {
     NoGo,
 }
 
+/// What keeps a ramp at its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBack {
+    /// `hold_while` holds: back-pressure.
+    Pressure(Question),
+    /// Something has no data, and without it nothing goes on.
+    NoData(Question),
+    /// An operator.
+    Operator,
+}
+
 /// Something that people and reports should hear of. Decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -193,8 +212,52 @@ pub enum Notice {
     StepStarted {
         /// Which.
         step: StepId,
-        /// Its attempt; `None` for a wait.
+        /// Its attempt; `None` for a wait, and for a ramp, whose attempts are told one by one.
         attempt: Option<AttemptId>,
+    },
+    /// An attempt of a ramp began: it sets this value (counted from 0, here and below).
+    RampSetting {
+        /// Which.
+        attempt: AttemptId,
+        /// Which value.
+        value: u16,
+    },
+    /// The value is set.
+    RampSet {
+        /// Which step's.
+        step: StepId,
+        /// Which value.
+        value: u16,
+    },
+    /// The value was measured to be set; it is held from now on.
+    RampConfirmed {
+        /// Which step's.
+        step: StepId,
+        /// Which value.
+        value: u16,
+    },
+    /// The ramp stays at this value.
+    RampHeld {
+        /// Which step's.
+        step: StepId,
+        /// Which value.
+        value: u16,
+        /// What keeps it.
+        why: HeldBack,
+    },
+    /// An operator lets it go on.
+    RampReleased {
+        /// Which step's.
+        step: StepId,
+        /// Which value.
+        value: u16,
+    },
+    /// The value was held; the ramp goes on to the next, or is over.
+    RampAdvanced {
+        /// Which step's.
+        step: StepId,
+        /// The value that was held.
+        value: u16,
     },
     /// The action ended; its criteria are being measured.
     StepMeasuring {

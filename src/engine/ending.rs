@@ -212,7 +212,8 @@ impl Engine {
             .copied()
             .filter(|step| {
                 self.job(*step).is_some_and(|job| {
-                    job.goal == Goal::Forward && matches!(job.state, JobState::Parked | JobState::Resting)
+                    let waits = matches!(job.state, JobState::Parked | JobState::Resting | JobState::Standing);
+                    job.goal == Goal::Forward && waits
                 })
             })
             .collect();
@@ -318,10 +319,12 @@ impl Engine {
         match deadline {
             Deadline::Run => self.order_rollback(Origin::RunTimeout, &crate::model::Rollback::TO_START, out),
             Deadline::Phase(phase) => self.time_out_phase(phase, out),
+            Deadline::Ramp(step) => self.time_out_ramp(step, out),
             Deadline::Within(question) => self.end_within(question, out),
             Deadline::HoldFor(question) => self.end_hold(question, out),
             Deadline::Retry { step, .. } => self.end_rest(step, out),
             Deadline::Wait(step, _) => self.end_wait(step, out),
+            Deadline::RampHold(step, _) => self.end_value_hold(step, out),
             Deadline::GateExpiry(step) => self.expire_gate(step, out),
             Deadline::RollbackAlarm => out.tell(Notice::RollbackLate),
             Deadline::PassDelay(origin) => self.end_pass_delay(origin, out),
@@ -329,10 +332,10 @@ impl Engine {
         }
     }
 
-    /// R2a: the clocks of the run and its phases stand still while only people are awaited, and on the way back.
+    /// R2a: the clocks of the run, its phases and its ramps stand still while only people are awaited, and on the way back.
     pub(crate) fn mind_clocks(&mut self, out: &mut Outbox) {
         // They come first in their order.
-        let is_clock = |deadline: &Deadline| matches!(deadline, Deadline::Run | Deadline::Phase(_));
+        let is_clock = |deadline: &Deadline| matches!(deadline, Deadline::Run | Deadline::Phase(_) | Deadline::Ramp(_));
         let clocks: Vec<Deadline> = self.armed.iter().copied().take_while(is_clock).collect();
         if clocks.is_empty() {
             return;
@@ -344,6 +347,7 @@ impl Engine {
                 Deadline::Phase(phase) => {
                     anything && (self.has_machine_work(Some(phase)) || !self.awaits_people_in(phase))
                 }
+                Deadline::Ramp(step) => forward && self.is_machine_work(step),
                 _ => anything,
             };
             match (runs, self.held.contains(&clock)) {
@@ -360,13 +364,14 @@ impl Engine {
         }
     }
 
-    /// Whether a gate, a person's work or a closed window is what a phase waits for.
+    /// Whether a gate, a person's work, a ramp that is held or a closed window is what a phase waits for.
     fn awaits_people_in(&self, phase: crate::model::PhaseId) -> bool {
         let by_person = |step: &StepId| {
             let of_plan = self.plan.0.step(*step);
             of_plan.phase == Some(phase)
                 && self.job(*step).is_some_and(|job| match &job.state {
                     JobState::AtGate => true,
+                    JobState::AtValue(_) => self.is_kept_by_people(*step),
                     JobState::Attempting { .. } => matches!(of_plan.work(job.part).action, Action::Manual(_)),
                     _ => false,
                 })
@@ -380,6 +385,11 @@ fn is_settling(state: &JobState) -> bool {
     match state {
         JobState::Attempting { .. } | JobState::Stopping { .. } => true,
         JobState::Asking { purpose, .. } => matches!(purpose, Purpose::Success { .. } | Purpose::Doubt(_)),
-        JobState::Parked | JobState::Waiting | JobState::AtGate | JobState::Resting => false,
+        JobState::Parked
+        | JobState::Waiting
+        | JobState::AtGate
+        | JobState::Resting
+        | JobState::AtValue(_)
+        | JobState::Standing => false,
     }
 }

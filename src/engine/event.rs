@@ -126,6 +126,16 @@ pub enum Act {
         /// Which.
         step: StepId,
     },
+    /// Hold a ramp at its value.
+    Hold {
+        /// Which step's.
+        step: StepId,
+    },
+    /// Let a ramp that is held go on, as soon as what is measured lets it.
+    Advance {
+        /// Which step's.
+        step: StepId,
+    },
     /// Pause when that phase has ended (`--until`); `None`: do not.
     HoldAfter {
         /// Which.
@@ -166,6 +176,12 @@ pub enum Asked {
     WaitUntil(StepId, Part),
     /// The n-th `restored`.
     Restored(u16),
+    /// `confirm` of a ramp at that value.
+    Confirm(StepId, u16),
+    /// The n-th `advance` of a ramp at that value: the value first, then n.
+    Advance(StepId, u16, u16),
+    /// `hold_while` of a ramp at that value.
+    HoldWhile(StepId, u16),
 }
 
 /// A moment that the engine waits for by name. The session keeps its time; its length is the plan's.
@@ -176,6 +192,8 @@ pub enum Deadline {
     Run,
     /// `timeout` of a phase.
     Phase(PhaseId),
+    /// `timeout` of a ramp, all its values together.
+    Ramp(StepId),
     /// `within` of a question.
     Within(Question),
     /// `for` of a question.
@@ -191,6 +209,8 @@ pub enum Deadline {
     },
     /// The length of a `wait`, or `within` of a `wait = { until }`.
     Wait(StepId, Part),
+    /// The hold of a ramp at that value.
+    RampHold(StepId, u16),
     /// `expires` of a gate.
     GateExpiry(StepId),
     /// `rollback_timeout`: an alarm that kills nothing.
@@ -244,6 +264,10 @@ impl Deadline {
                 Action::Wait(Wait::For(span)) => Some(*span),
                 _ => None,
             },
+            Self::Ramp(step) => plan.step(step).forward.ramp().map(|_| plan.step(step).forward.timeout),
+            Self::RampHold(step, value) => {
+                plan.step(step).forward.ramp()?.values.get(usize::from(value)).map(|value| value.hold)
+            }
             Self::GateExpiry(step) => match &plan.step(step).forward.action {
                 Action::Gate(gate) => gate.expires,
                 _ => None,
@@ -271,8 +295,33 @@ impl Asked {
             Self::Require(step, part, n) => plan.step(step).work(part).require.get(n as usize),
             Self::Success(step, part, n) => plan.step(step).work(part).success.get(n as usize),
             Self::Restored(n) => plan.about().restored.get(n as usize),
-            Self::When(..) | Self::DoneWhen(..) | Self::WaitUntil(..) => None,
+            Self::Confirm(step, _) => plan.step(step).forward.ramp()?.confirm.as_ref(),
+            Self::Advance(step, _, n) => plan.step(step).forward.ramp()?.advance.get(n as usize),
+            Self::When(..) | Self::DoneWhen(..) | Self::WaitUntil(..) | Self::HoldWhile(..) => None,
         }
+    }
+
+    /// What `value` stands for in the condition asked about, where it is a ramp's.
+    pub fn value(self, plan: &Plan) -> Option<&serde_json::Value> {
+        match self {
+            Self::Confirm(step, value) | Self::Advance(step, value, _) | Self::HoldWhile(step, value) => {
+                plan.step(step).forward.ramp()?.values.get(usize::from(value)).map(|value| &value.value)
+            }
+            Self::Preflight(_)
+            | Self::PhaseRequire(..)
+            | Self::PhaseSuccess(..)
+            | Self::When(..)
+            | Self::DoneWhen(..)
+            | Self::Require(..)
+            | Self::Success(..)
+            | Self::WaitUntil(..)
+            | Self::Restored(_) => None,
+        }
+    }
+
+    /// Whether the run goes on when the answer is no.
+    pub fn wants_no(self) -> bool {
+        matches!(self, Self::HoldWhile(..))
     }
 
     /// The condition asked about.
@@ -284,6 +333,7 @@ impl Asked {
                 Action::Wait(Wait::Until { condition, .. }) => Some(*condition),
                 _ => None,
             },
+            Self::HoldWhile(step, _) => plan.step(step).forward.ramp()?.hold_while,
             _ => self.criterion(plan).map(|criterion| criterion.condition),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::{Before, GuardState, PhaseState, Stage, WayBack};
+use super::state::{Before, GuardState, PhaseState, RampState, Stage, WayBack};
 use super::{Command, Engine, Notice, Origin, Outbox};
 use crate::model::{GuardId, OnBreach, RunOutcome, Scope, StepId, StepOutcome, Verdict};
 
@@ -166,6 +166,7 @@ impl Engine {
         state.was_done = false;
         state.released = false;
         state.left_out = false;
+        state.ramp = RampState::default();
         self.failed.remove(&step);
         self.unreleased.remove(&step);
         out.order(Command::Forget { step });

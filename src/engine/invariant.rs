@@ -1,12 +1,16 @@
 //! What must be true of every state, checked after every event in debug builds and by the tests.
 
-use super::Engine;
 use super::state::{Goal, JobState, Stage, WayBack};
+use super::{Deadline, Engine};
 use crate::model::{Node, StepOutcome};
 
 /// A rule that a state breaks, in words.
 pub(crate) fn first_broken(engine: &Engine) -> Option<String> {
-    jobs(engine).or_else(|| counts(engine)).or_else(|| way_back(engine)).or_else(|| endings(engine))
+    jobs(engine)
+        .or_else(|| ramps(engine))
+        .or_else(|| counts(engine))
+        .or_else(|| way_back(engine))
+        .or_else(|| endings(engine))
 }
 
 fn jobs(engine: &Engine) -> Option<String> {
@@ -42,6 +46,30 @@ fn jobs(engine: &Engine) -> Option<String> {
                     return Some(format!("`{name}` is undone while `{}` is still in effect", plan.step(other).name));
                 }
             }
+        }
+    }
+    None
+}
+
+fn ramps(engine: &Engine) -> Option<String> {
+    let plan = engine.plan();
+    for step in plan.step_ids() {
+        let (state, name) = (&engine.steps[step.index()], &plan.step(step).name);
+        let values = plan.step(step).forward.ramp().map_or(1, |ramp| ramp.values.len());
+        if usize::from(state.ramp.value) >= values {
+            return Some(format!("`{name}` has {values} values, and none with number {}", state.ramp.value));
+        }
+        let is_ramping = state.job.as_ref().is_some_and(|job| plan.step(step).work(job.part).ramp().is_some());
+        let held = state.ramp.held || engine.armed.contains(&Deadline::Ramp(step));
+        if held && !is_ramping {
+            return Some(format!("the ramp of `{name}` is over, so nothing bounds or holds it"));
+        }
+        let at_value = state.job.as_ref().is_some_and(|job| matches!(job.state, JobState::AtValue(_)));
+        if engine.armed.contains(&Deadline::RampHold(step, state.ramp.value)) && !at_value {
+            return Some(format!("`{name}` holds a value that is not set"));
+        }
+        if at_value && state.job.as_ref().is_some_and(|job| !engine.may_act(job.goal)) {
+            return Some(format!("the ramp of `{name}` goes on although the run does not"));
         }
     }
     None

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::ramp::{Since, take_value};
 use super::state::{Asks, Doubt, Goal, Job, JobEnd, JobState, Judgement, Purpose};
 use super::{Asked, Cause, Command, Deadline, Engine, Notice, Outbox};
-use crate::model::{
-    Action, Attempt, AttemptEnd, AttemptId, OnDoubt, Part, Step, StepId, StepOutcome, Wait, WayHome, Work,
-};
+use crate::model::{Action, Attempt, AttemptEnd, AttemptId, OnDoubt, Part, StepId, StepOutcome, Wait, WayHome, Work};
 
 impl Engine {
     /// Begins a work of a step. The step has no job.
@@ -94,7 +93,7 @@ impl Engine {
     }
 
     /// Everything before the action holds: act, or park until the run lets it.
-    fn act(&mut self, step: StepId, out: &mut Outbox) {
+    pub(crate) fn act(&mut self, step: StepId, out: &mut Outbox) {
         let (part, goal) = self.task(step);
         let held_back = goal == Goal::Forward && !self.may_begin(step);
         if held_back || !self.may_act(goal) {
@@ -113,17 +112,20 @@ impl Engine {
                 self.ask_one(step, Purpose::WaitUntil, Asked::WaitUntil(step, part), out);
             }
             Action::Gate(_) => self.open_gate(step, out),
+            Action::Ramp(_) => self.set_value(step, out),
         }
     }
 
-    /// Lets a parked job go on.
+    /// Lets a job go on that waits for the run.
     pub(crate) fn unpark(&mut self, step: StepId, out: &mut Outbox) {
-        if self.job(step).is_some_and(|job| job.state == JobState::Parked) {
-            self.act(step, out);
+        match self.job(step).map(|job| &job.state) {
+            Some(JobState::Parked) => self.act(step, out),
+            Some(JobState::Standing) => self.hold_value(step, Since::Break, out),
+            _ => {}
         }
     }
 
-    fn start_attempt(&mut self, step: StepId, out: &mut Outbox) {
+    pub(crate) fn start_attempt(&mut self, step: StepId, out: &mut Outbox) {
         let (part, goal) = self.task(step);
         let has_effect = self.plan.0.step(step).has_effect();
         let state = &mut self.steps[step.index()];
@@ -140,7 +142,10 @@ impl Engine {
         }
         let attempt = AttemptId { step, part, number };
         self.set_job_state(step, JobState::Attempting { number, first });
-        self.tell_started(step, Some(attempt), out);
+        match self.value_to_set(step, part) {
+            Some(value) => take_value(attempt, value, out),
+            None => self.tell_started(step, Some(attempt), out),
+        }
         out.order(Command::StartAttempt { attempt });
     }
 
@@ -178,7 +183,12 @@ impl Engine {
     }
 
     fn follow_end(&mut self, step: StepId, first: bool, end: AttemptEnd, out: &mut Outbox) {
+        if self.is_ramp_late(step) {
+            self.mind_never_started(step, first, end);
+            return self.end_job(step, JobEnd::Failed(Cause::Timeout), out);
+        }
         match end {
+            AttemptEnd::Done if self.ramp(step).is_some() => self.note_value_set(step, out),
             AttemptEnd::Done => self.measure(step, false, out),
             AttemptEnd::Failed => {
                 self.note_try(step);
@@ -203,6 +213,7 @@ impl Engine {
 
     /// Measures the criteria after the action, or of what was found.
     pub(crate) fn measure(&mut self, step: StepId, found: bool, out: &mut Outbox) {
+        self.leave_ramp(step, out);
         let (part, _) = self.task(step);
         let count = self.plan.0.step(step).work(part).success.len();
         if count == 0 {
@@ -226,7 +237,7 @@ impl Engine {
     /// What the fresh `done_when` says after an end that is not known; `Open` where there is none to ask.
     fn settle_doubt(&mut self, step: StepId, doubt: Doubt, judgement: Judgement, out: &mut Outbox) {
         let (part, goal) = self.task(step);
-        let repeatable = goal != Goal::Forward || is_repeatable(self.plan.0.step(step));
+        let repeatable = goal != Goal::Forward || self.is_repeatable(step);
         let cause = match doubt {
             Doubt::CutOff => Cause::NotKnown,
             Doubt::Criterion(cause) => cause,
@@ -248,6 +259,17 @@ impl Engine {
             (_, Doubt::CutOff | Doubt::Criterion(_)) if repeatable => self.retry_or_fail(step, cause, out),
             (_, Doubt::CutOff | Doubt::Criterion(_)) => self.end_job(step, JobEnd::Failed(cause), out),
         }
+    }
+
+    /// Whether a step may be carried out again after an end that is not known.
+    pub(crate) fn is_repeatable(&self, step: StepId) -> bool {
+        let step = self.plan.0.step(step);
+        step.idempotent || matches!(step.way_home, WayHome::NoEffect)
+    }
+
+    /// The tries of a ramp count for each of its values.
+    pub(crate) fn forget_tries(&mut self, step: StepId) {
+        self.job_mut(step).tries = 0;
     }
 
     fn note_try(&mut self, step: StepId) {
@@ -338,9 +360,14 @@ impl Engine {
         if found || is_own {
             return self.end_job(step, JobEnd::Failed(cause), out);
         }
-        let job = self.job_mut(step);
-        job.tries = job.tries.saturating_add(1);
-        let tries = job.tries;
+        self.fail_after_effect(step, cause, out);
+    }
+
+    /// An attempt failed that may have had its effect, or has.
+    pub(crate) fn fail_after_effect(&mut self, step: StepId, cause: Cause, out: &mut Outbox) {
+        let (part, _) = self.task(step);
+        self.note_try(step);
+        let tries = self.job_mut(step).tries;
         if tries >= self.plan.0.step(step).work(part).retry.attempts {
             return self.end_job(step, JobEnd::Failed(cause), out);
         }
@@ -349,6 +376,7 @@ impl Engine {
 
     /// A job is over: whoever it was done for goes on.
     pub(crate) fn end_job(&mut self, step: StepId, end: JobEnd, out: &mut Outbox) {
+        self.leave_ramp(step, out);
         let Some(job) = self.drop_job(step) else { return };
         match job.goal {
             Goal::Forward => self.end_forward(step, end, out),
@@ -359,12 +387,7 @@ impl Engine {
     }
 }
 
-/// Whether a step may be carried out again after an end that is not known.
-fn is_repeatable(step: &Step) -> bool {
-    step.idempotent || matches!(step.way_home, WayHome::NoEffect)
-}
-
 /// Whether a work takes one of the run's slots.
 pub(crate) fn takes_slot(work: &Work) -> bool {
-    matches!(work.action, Action::Run(_) | Action::Http(_) | Action::Sql(_))
+    matches!(work.action, Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_))
 }

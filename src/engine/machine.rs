@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::state::{Asks, GuardState, Passes, Pause, PhaseState, Stage, StepState, WayBack};
+use super::state::{Asks, GuardState, Passes, Pause, PhaseState, RampState, Stage, StepState, WayBack};
 use super::{Deadline, Event, Notice, Origin, Outbox, invariant};
 use crate::model::{Attempt, FactId, GuardId, PhaseId, Plan, RunOutcome, Scope, StepId, StepOutcome};
 
@@ -92,6 +92,7 @@ impl Engine {
             outcome: StepOutcome::Pending,
             job: None,
             way_back: WayBack::Unwatched,
+            ramp: RampState::default(),
         };
         let blocked = plan
             .graph()
@@ -148,6 +149,7 @@ impl Engine {
             Event::OperatorAsked { act } => self.obey(act, &mut out),
         }
         self.go_on(&mut out);
+        self.mind_ramps(&mut out);
         self.mind_clocks(&mut out);
         debug_assert_eq!(invariant::first_broken(self), None, "after {event:?}");
         out
@@ -302,6 +304,7 @@ impl Engine {
     fn resume_run(&mut self, out: &mut Outbox) {
         out.tell(Notice::RunResumed);
         self.break_what_was_holding(out);
+        self.hold_values_anew(out);
         self.watch_anew(out);
         if matches!(self.pause, Some(Pause { origin: Origin::Until(_), .. })) {
             self.pause = None;

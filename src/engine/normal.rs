@@ -1,7 +1,7 @@
 //! States that differ only in how far things were counted lead to the same decisions from then on.
 
-use super::state::{AskState, Asks, JobState, PhaseState, Reach, Stage};
-use super::{Deadline, Engine, Question};
+use super::state::{AskState, Asks, AtValue, JobState, PhaseState, Reach, Stage, Stand};
+use super::{Deadline, Engine, HeldBack, Question};
 use crate::model::{Attempt, FactId};
 
 impl Engine {
@@ -21,7 +21,11 @@ impl Engine {
                     *number = Attempt::FIRST;
                 }
                 Some(JobState::Asking { asks, .. }) => unnumber(asks),
-                Some(JobState::Parked | JobState::Waiting | JobState::AtGate | JobState::Resting) | None => {}
+                Some(JobState::AtValue(at)) => unnumber_value(at),
+                Some(
+                    JobState::Parked | JobState::Waiting | JobState::AtGate | JobState::Resting | JobState::Standing,
+                )
+                | None => {}
             }
         }
         for phase in &mut plain.phases {
@@ -59,6 +63,18 @@ impl Deadline {
             Self::HoldFor(question) => Self::HoldFor(question.unnumbered()),
             other => other,
         }
+    }
+}
+
+fn unnumber_value(at: &mut AtValue) {
+    if let Stand::Confirming { asks, .. } = &mut at.stand {
+        unnumber(asks);
+    }
+    for watched in at.advance.iter_mut().chain(&mut at.hold_while) {
+        watched.question = watched.question.unnumbered();
+    }
+    if let Stand::Over { told: Some(HeldBack::Pressure(question) | HeldBack::NoData(question)) } = &mut at.stand {
+        *question = question.unnumbered();
     }
 }
 

@@ -16,6 +16,8 @@ impl Engine {
             Act::Retry { step } => self.is_known(step) && self.obey_retry(step, out),
             Act::MarkDone { step } => self.is_known(step) && self.obey_mark_done(step, out),
             Act::Skip { step } => self.is_known(step) && self.obey_skip(step, out),
+            Act::Hold { step } => self.is_known(step) && self.obey_hold(step, out),
+            Act::Advance { step } => self.is_known(step) && self.obey_advance(step, out),
             Act::HoldAfter { phase } => {
                 self.hold_after = phase;
                 true

@@ -221,20 +221,27 @@ impl Engine {
         out.order(Command::CheckWindow { phase });
     }
 
+    /// Whether what a step is doing is the machine's to do.
+    pub(crate) fn is_machine_work(&self, step: StepId) -> bool {
+        let of_plan = self.plan.0.step(step);
+        self.job(step).is_some_and(|job| match &job.state {
+            JobState::AtGate => false,
+            JobState::Parked => self.may_act(job.goal) && !self.waits_for_window(step),
+            JobState::Standing => self.may_act(job.goal),
+            JobState::AtValue(_) => !self.is_kept_by_people(step),
+            JobState::Attempting { .. } | JobState::Stopping { .. } => {
+                !matches!(of_plan.work(job.part).action, Action::Manual(_))
+            }
+            JobState::Asking { .. } | JobState::Waiting | JobState::Resting => true,
+        })
+    }
+
     /// Whether the machine has something to do, in one phase or anywhere: else its clocks stand still (R2a).
     pub(crate) fn has_machine_work(&self, phase: Option<PhaseId>) -> bool {
-        let steps = self.active.iter().any(|step| {
-            let of_plan = self.plan.0.step(*step);
-            (phase.is_none() || of_plan.phase == phase)
-                && self.job(*step).is_some_and(|job| match &job.state {
-                    JobState::AtGate => false,
-                    JobState::Parked => self.may_act(job.goal) && !self.waits_for_window(*step),
-                    JobState::Attempting { .. } | JobState::Stopping { .. } => {
-                        !matches!(of_plan.work(job.part).action, Action::Manual(_))
-                    }
-                    JobState::Asking { .. } | JobState::Waiting | JobState::Resting => true,
-                })
-        });
+        let steps = self
+            .active
+            .iter()
+            .any(|step| (phase.is_none() || self.plan.0.step(*step).phase == phase) && self.is_machine_work(*step));
         let measures = |state: &PhaseState| match state {
             PhaseState::Requiring(_) | PhaseState::Measuring(_) => true,
             PhaseState::Waiting

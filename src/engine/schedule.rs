@@ -43,7 +43,9 @@ impl Engine {
             .active
             .iter()
             .copied()
-            .filter(|step| self.job(*step).is_some_and(|job| job.state == JobState::Parked))
+            .filter(|step| {
+                self.job(*step).is_some_and(|job| matches!(job.state, JobState::Parked | JobState::Standing))
+            })
             .collect();
         for step in parked {
             self.unpark(step, out);

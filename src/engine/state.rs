@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Origin, Question};
+use super::ramp::Since;
+use super::{Cause, HeldBack, Origin, Question};
 use crate::model::{Attempt, Part, RunOutcome, StepId, StepOutcome, Target, Verdict};
 
 /// Where a run stands.
@@ -140,6 +141,17 @@ pub(crate) struct StepState {
     pub(crate) job: Option<Job>,
     /// The watch of its undo's `require`.
     pub(crate) way_back: WayBack,
+    /// Where its ramp stands; at its beginning where it has none.
+    pub(crate) ramp: RampState,
+}
+
+/// Where a ramp stands. It outlives the job: whoever tries the step again goes on from here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct RampState {
+    /// The value that it is at, counted from 0.
+    pub(crate) value: u16,
+    /// An operator holds it there.
+    pub(crate) held: bool,
 }
 
 /// The watch of an undo's `require`.
@@ -195,6 +207,47 @@ pub(crate) enum JobState {
     AtGate,
     /// Until the next try.
     Resting,
+    /// A value of a ramp is set.
+    AtValue(AtValue),
+    /// A value of a ramp was set when the run stopped going on: it is confirmed anew as soon as the run lets it.
+    Standing,
+}
+
+/// A value of a ramp that is set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AtValue {
+    pub(crate) stand: Stand,
+    pub(crate) advance: Vec<Watched>,
+    /// One, or none.
+    pub(crate) hold_while: Vec<Watched>,
+}
+
+/// How far a value of a ramp is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stand {
+    /// `confirm` is being judged.
+    Confirming { asks: Asks, since: Since },
+    /// It is held for its time.
+    Holding,
+    /// Its time is over, and something keeps it; `told`: what, as people know it.
+    Over { told: Option<HeldBack> },
+}
+
+/// A question of which every verdict counts as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Watched {
+    pub(crate) question: Question,
+    pub(crate) said: Option<Verdict>,
+}
+
+/// Whether something keeps a ramp at its value although its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It may go on.
+    Not,
+    /// Something has not been measured yet.
+    Unmeasured,
+    By(HeldBack),
 }
 
 /// What conditions are judged for.
@@ -228,7 +281,11 @@ impl Job {
     /// Whether its action, or an earlier one of the same undo, may have taken effect.
     pub(crate) fn has_acted(&self) -> bool {
         let now = match &self.state {
-            JobState::Attempting { .. } | JobState::Stopping { .. } | JobState::Resting => true,
+            JobState::Attempting { .. }
+            | JobState::Stopping { .. }
+            | JobState::Resting
+            | JobState::AtValue(_)
+            | JobState::Standing => true,
             JobState::Asking { purpose, .. } => matches!(purpose, Purpose::Success { .. } | Purpose::Doubt(_)),
             JobState::Parked | JobState::Waiting | JobState::AtGate => false,
         };

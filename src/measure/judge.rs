@@ -71,6 +71,8 @@ pub struct Judge<K> {
     probes: Vec<Probe>,
     probes_by_name: BTreeMap<String, usize>,
     asked: BTreeMap<K, Asking>,
+    /// What `value` stands for in a question.
+    values: BTreeMap<K, Json>,
     watched: BTreeMap<GuardId, Watch>,
     /// For each probe, the questions and guards that read it.
     readers: Vec<Readers<K>>,
@@ -112,6 +114,7 @@ struct Sampled<'a> {
     rest: &'a dyn Scope,
     probes: &'a [Probe],
     by_name: &'a BTreeMap<String, usize>,
+    value: Option<&'a Json>,
 }
 
 impl Scope for Sampled<'_> {
@@ -131,14 +134,15 @@ impl Scope for Sampled<'_> {
         self.rest.step_output(step, output)
     }
     fn local(&self, name: &str) -> Option<Json> {
-        self.rest.local(name)
+        let value = self.value.filter(|_| name == "value");
+        value.cloned().or_else(|| self.rest.local(name))
     }
 }
 
 /// The scope with the samples so far, without borrowing the whole judge.
 macro_rules! sampled {
-    ($judge:ident, $scope:expr) => {
-        Sampled { rest: $scope, probes: &$judge.probes, by_name: &$judge.probes_by_name }
+    ($judge:ident, $scope:expr, $value:expr) => {
+        Sampled { rest: $scope, probes: &$judge.probes, by_name: &$judge.probes_by_name, value: $value }
     };
 }
 
@@ -156,6 +160,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             probes: plan.probes().iter().map(Probe::of).collect(),
             probes_by_name: plan.probes().iter().enumerate().map(|(at, probe)| (probe.name.clone(), at)).collect(),
             asked: BTreeMap::new(),
+            values: BTreeMap::new(),
             watched: BTreeMap::new(),
             readers: plan.probes().iter().map(|_| Readers { questions: Vec::new(), guards: Vec::new() }).collect(),
             order: 0,
@@ -181,7 +186,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         since: Time,
         scope: &dyn Scope,
     ) -> Vec<Finding<K>> {
-        self.withdraw(key);
+        self.close(key);
         self.order += 1;
         let probes = self.conditions[condition.index()].probes.clone();
         for probe in &probes {
@@ -202,8 +207,18 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         if all_there { self.judge_question(key, scope).into_iter().collect() } else { Vec::new() }
     }
 
+    /// Says what `value` stands for in a question: before it is asked, until it is withdrawn.
+    pub fn give_value(&mut self, key: K, value: Json) {
+        self.values.insert(key, value);
+    }
+
     /// Closes a question.
     pub fn withdraw(&mut self, key: K) {
+        self.close(key);
+        self.values.remove(&key);
+    }
+
+    fn close(&mut self, key: K) {
         let Some(asking) = self.asked.remove(&key) else { return };
         for sample in &asking.samples {
             self.readers[sample.probe.index()].questions.retain(|other| *other != key);
@@ -333,20 +348,22 @@ impl<K: Copy + Ord + Debug> Judge<K> {
 
     fn judge_question(&mut self, key: K, scope: &dyn Scope) -> Option<Finding<K>> {
         let asking = self.asked.get_mut(&key).expect("it was asked");
-        let (verdict, evidence) = self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope));
+        let (verdict, evidence) =
+            self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope, self.values.get(&key)));
         asking.judged(verdict, evidence, &self.probes).then(|| asking.finding(key))
     }
 
     /// A second look by the same samples.
     fn judge_again(&mut self, key: K, scope: &dyn Scope) -> Option<Finding<K>> {
         let asking = self.asked.get_mut(&key).expect("it was asked");
-        let (verdict, evidence) = self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope));
+        let (verdict, evidence) =
+            self.conditions[asking.terms.condition.index()].judge(&sampled!(self, scope, self.values.get(&key)));
         asking.judged_again(verdict, evidence).then(|| asking.finding(key))
     }
 
     fn judge_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
         let rule = &self.rules[guard.index()];
-        let (verdict, evidence) = self.conditions[rule.require.index()].judge(&sampled!(self, scope));
+        let (verdict, evidence) = self.conditions[rule.require.index()].judge(&sampled!(self, scope, None));
         let watch = self.watched.get_mut(&guard).expect("it is watched");
         let news = watch.judged(rule, verdict, evidence.clone(), now);
         let mut findings = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ConditionId, ProbeId, Rollback, Span};
+use super::{ConditionId, ProbeId, Ramp, Rollback, Span};
 
 /// Text with `{{ paths }}` in it, proved at `check`; rendered when a driver acts, by the rules of the place it stands in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,8 @@ pub enum Action {
     Gate(Gate),
     /// A person does it and says so.
     Manual(Manual),
+    /// A value moved in steps. The engine's own; each value is an attempt of what sets it.
+    Ramp(Ramp),
 }
 
 impl Action {
@@ -35,6 +37,7 @@ impl Action {
             Self::Wait(_) => "wait",
             Self::Gate(_) => "gate",
             Self::Manual(_) => "manual",
+            Self::Ramp(_) => "ramp",
         }
     }
 }

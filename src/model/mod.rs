@@ -9,6 +9,7 @@ mod hours;
 mod id;
 mod outcome;
 mod plan;
+mod ramp;
 mod time;
 mod value;
 
@@ -26,5 +27,6 @@ pub use plan::{
     Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Retry, Rollback, Scope, Step, Survivors, Target, Then,
     WayHome, Window, Work,
 };
+pub use ramp::{Ramp, RampValue};
 pub use time::{Span, Time};
 pub use value::{Value, VarDecl, VarSource};

@@ -16,6 +16,18 @@ pub enum Verdict {
     NoData,
 }
 
+impl Verdict {
+    /// Of the condition that says the opposite.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Holds => Self::Fails,
+            Self::Fails => Self::Holds,
+            Self::NoData => Self::NoData,
+        }
+    }
+}
+
 /// How one try of an action ended (R5). Details are evidence, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -42,6 +42,7 @@ fn kind(step: &Step) -> Option<&'static str> {
         (_, WayHome::Irreversible { .. }) => Some("irreversible"),
         (Action::Manual(_), _) => Some("manual"),
         (Action::Wait(_), _) => Some("wait"),
+        (Action::Ramp(_), _) => Some("ramp"),
         (Action::Run(_) | Action::Http(_) | Action::Sql(_), _) => None,
     }
 }

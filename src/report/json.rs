@@ -31,6 +31,8 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a str>,
@@ -52,6 +54,7 @@ pub fn line(plan: &Plan, run: &str, told: &Told) -> String {
         outcome: news.outcome,
         cause: news.cause,
         target: news.target,
+        value: news.value,
         who: words::who(told),
         evidence: words::evidence(told),
         sentence: words::sentence(plan, told),

@@ -51,6 +51,8 @@ impl NewsLines {
             // Its answer has been told.
             Notice::StepSettled { step, outcome: StepOutcome::Done } => matches!(forward(step), Action::Gate(_)),
             Notice::StepFailed { cause: Cause::NoGo, .. }
+            | Notice::RampSetting { .. }
+            | Notice::RampSet { .. }
             | Notice::StepMeasuring { .. }
             | Notice::UndoStarted { .. }
             | Notice::RollbackMeasuring { .. } => true,

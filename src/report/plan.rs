@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::text::{Line, Role, width};
 use crate::model::{
-    Action, Body, Bounds, Gate, OnBreach, OnNo, Phase, PhaseId, Plan, Policy, RollbackEdge, Run, RunCommand, Span,
-    Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
+    Action, Body, Bounds, Gate, OnBreach, OnNo, Phase, PhaseId, Plan, Policy, Ramp, RampValue, RollbackEdge, Run,
+    RunCommand, Span, Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
 };
 
 /// The column where a step's action begins, at most.
@@ -285,10 +285,31 @@ fn time_of(step: &Step, forward: Span) -> String {
             None => "waits for ever for an answer".to_owned(),
         },
         Action::Manual(manual) => format!("waits {} for a person", manual.expires),
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) => match step.forward.retry.attempts {
-            0 | 1 => format!("at most {forward}"),
-            attempts => format!("{attempts} attempts, at most {forward}"),
-        },
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Ramp(_) => {
+            match step.forward.retry.attempts {
+                0 | 1 => format!("at most {forward}"),
+                attempts if step.forward.ramp().is_some() => {
+                    format!("{attempts} attempts for each value, at most {forward}")
+                }
+                attempts => format!("{attempts} attempts, at most {forward}"),
+            }
+        }
+    }
+}
+
+/// The values of a ramp and how long each is held: `1, 10, 50 held 40s each`, `1 for 10s, 20 for 1h`.
+fn values_in_short(ramp: &Ramp) -> String {
+    let alike = ramp.values.windows(2).all(|pair| pair[0].hold == pair[1].hold);
+    match &ramp.values[..] {
+        [first, ..] if alike => {
+            let values: Vec<String> = ramp.values.iter().map(RampValue::text).collect();
+            format!("{}, each held {}", values.join(", "), first.hold)
+        }
+        values => {
+            let values: Vec<String> =
+                values.iter().map(|value| format!("{} for {}", value.text(), value.hold)).collect();
+            values.join(", ")
+        }
     }
 }
 
@@ -318,6 +339,7 @@ fn action_in_short(action: &Action) -> String {
         Action::Wait(Wait::Until { within, .. }) => format!("wait, at most {within}"),
         Action::Gate(gate) => format!("gate {}", gate.question.0),
         Action::Manual(manual) => format!("manual {}", manual.instructions.0),
+        Action::Ramp(ramp) => format!("ramp {}; {}", values_in_short(ramp), action_in_short(&ramp.set.action)),
     }
 }
 
@@ -404,6 +426,10 @@ fn step_json(plan: &Plan, id: StepId, bounds: &Bounds) -> Value {
         "needs": names(plan, &step.needs),
         "summary": step.summary,
         "action": step.forward.action.word(),
+        "values": step.forward.ramp().map(|ramp| ramp.values.iter().map(|value| json!({
+            "value": value.value,
+            "hold_ms": value.hold.millis(),
+        })).collect::<Vec<_>>()),
         "attempts": step.forward.retry.attempts,
         "attempt_ms": of.attempt.millis(),
         "forward_ms": of.forward.millis(),

@@ -34,6 +34,10 @@ impl<'t> Reader<'t> {
         if let Some(fields) = of.fields("gate") {
             return Some(Action::Gate(self.gate(fields, step)));
         }
+        if let Some(fields) = of.fields("ramp") {
+            let bound = of.span("timeout").or(self.defaults.timeout).unwrap_or(crate::model::Span::MAX);
+            return Some(Action::Ramp(self.ramp(fields, step, bound)));
+        }
         of.fields("manual").map(|fields| {
             Action::Manual(Manual {
                 instructions: self.template(fields, "instructions", Place::Open).unwrap_or_default(),

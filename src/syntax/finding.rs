@@ -41,6 +41,23 @@ pub enum Finding {
         #[label("would pass, however well it goes")]
         at: SourceSpan,
     },
+    /// A ramp whose values must be held for longer than it may take.
+    #[error("the holds of `{step}` take {takes} at least, and its timeout is {bound}")]
+    #[diagnostic(
+        code(ramp_never_fits),
+        help("`timeout` bounds all values together: make it longer, or `hold` shorter")
+    )]
+    RampNeverFits {
+        /// Which step.
+        step: String,
+        /// At least.
+        takes: Span,
+        /// Its timeout.
+        bound: Span,
+        /// Where.
+        #[label("is over before the last value")]
+        at: SourceSpan,
+    },
     /// A criterion that cannot be reached in time, whatever is measured.
     #[error("this cannot come true within {within}: measuring it takes {takes} at least")]
     #[diagnostic(

@@ -312,6 +312,29 @@ pub enum Problem {
         at: SourceSpan,
     },
 
+    /// A ramp whose values cannot be told before the start.
+    #[error("nothing says what the values of this ramp are: {why}")]
+    #[diagnostic(
+        code(ramp_values_unknown),
+        help("write values = [1, 10, 100], or values = \"{{{{vars.x}}}}\" where `x` has a list as its default")
+    )]
+    RampValuesUnknown {
+        why: String,
+        #[label("must be at least one value")]
+        at: SourceSpan,
+    },
+    /// Something that a ramp cannot set.
+    #[error("{found} is no value of a ramp")]
+    #[diagnostic(
+        code(bad_ramp_value),
+        help("a value is a number, a text, true or false, or {{ value = 20, hold = \"1h\" }}")
+    )]
+    BadRampValue {
+        found: String,
+        #[label("cannot be set")]
+        at: SourceSpan,
+    },
+
     /// A key or a value that does not fit the description of the format.
     #[error(transparent)]
     #[diagnostic(transparent)]

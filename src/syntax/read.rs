@@ -1,5 +1,7 @@
 //! From text to plan: shape, names, every table, the graph.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeTable;
 
 use super::expressions::Expressions;
@@ -8,12 +10,13 @@ use super::names::Names;
 use super::node::{Fields, Node};
 use super::order::{Order, tables_of};
 use super::problem::Problem;
+use super::ramp::KnownVars;
 use super::reader::{Defaults, Patience, Reader};
 use super::site::{Place, Places, Spot};
 use super::step::Standing;
 use super::template::{Sight, TemplateNames};
 use super::{Finding, probe, prove, relations, shape, spec, tables};
-use crate::model::{Bounds, Draft, Guard, GuardId, Phase, PhaseId, Plan, Policy, Rollback, Step, StepId};
+use crate::model::{Bounds, Draft, Guard, GuardId, Phase, PhaseId, Plan, Policy, Rollback, Step, StepId, Value};
 
 /// What a text is worth: a plan, or what is wrong with it.
 #[derive(Debug)]
@@ -28,7 +31,12 @@ pub struct Reading {
 
 /// Reads a runbook, and says everything that is wrong with it.
 pub fn read(text: &str) -> Reading {
-    let mut reading = understand(text);
+    read_given(text, &BTreeMap::new())
+}
+
+/// The same for a run whose variables have these values: the plan of a ramp depends on them.
+pub fn read_given(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
+    let mut reading = understand(text, vars);
     if let Some(plan) = &reading.plan {
         // Where an expression is broken, nobody knows what it would have read.
         let broken = reading.problems.iter().any(Problem::is_error);
@@ -42,7 +50,7 @@ pub fn read(text: &str) -> Reading {
 /// The same with nothing proved of the plan.
 #[cfg(test)]
 pub(super) fn read_unproved(text: &str) -> Reading {
-    settled(understand(text))
+    settled(understand(text, &BTreeMap::new()))
 }
 
 /// In order, and without a plan where something is an error.
@@ -53,7 +61,7 @@ fn settled(mut reading: Reading) -> Reading {
 }
 
 /// What the text says by itself; the plan is there wherever its graph is one.
-fn understand(text: &str) -> Reading {
+fn understand(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
     let (file, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Reading { plan: None, problems: no_toml(text, file.get_ref(), &errors), places: Places::default() };
@@ -64,7 +72,7 @@ fn understand(text: &str) -> Reading {
     if !root.has("format") {
         problems.push(Problem::FormatMissing { at: (0, 0).into() });
     }
-    let (draft, places, reader) = Document { root, text }.draft(problems);
+    let (draft, places, reader) = Document { root, text, given: vars }.draft(problems);
     let Reader { mut problems, claims, names, .. } = reader;
     if draft.steps.is_empty() {
         problems.push(Problem::NoSteps { at: (0, 0).into() });
@@ -130,6 +138,8 @@ fn no_toml(text: &str, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Pr
 struct Document<'t> {
     root: Fields<'t>,
     text: &'t str,
+    /// What variables are worth in the run that it is read for.
+    given: &'t BTreeMap<String, Value>,
 }
 
 impl<'t> Document<'t> {
@@ -145,11 +155,13 @@ impl<'t> Document<'t> {
             template_names: TemplateNames::default(),
             names,
             defaults: Defaults::of(root),
+            known_vars: KnownVars::of(&[], self.given),
             probes: Vec::with_capacity(probe_tables.len()),
             claims: Vec::new(),
             problems,
         };
         let vars = reader.vars(root);
+        reader.known_vars = KnownVars::of(&vars, self.given);
         self.declare(&mut reader, &probe_tables);
         for (name, of) in &probe_tables {
             let probe = reader.read_probe(name, *of);
@@ -296,7 +308,6 @@ mod tests {
         109: `sets` is not supported yet
         116: `sets` is not supported yet
         123: `sets` is not supported yet
-        129: `ramp` is not supported yet
         139: `state` is not supported yet
         143: `never` is not supported yet
         147: `notify` is not supported yet

@@ -12,6 +12,7 @@ use super::names::Names;
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
+use super::ramp::KnownVars;
 use super::site::Spot;
 use super::template::{self, Place, TemplateNames};
 use crate::measure::Locals;
@@ -29,6 +30,8 @@ pub(super) struct Reader<'t> {
     pub(super) expressions: Expressions<'t>,
     pub(super) template_names: TemplateNames<'t>,
     pub(super) defaults: Defaults,
+    /// What variables are worth, as far as it is known.
+    pub(super) known_vars: KnownVars,
     /// The probes, which are read before what uses them.
     pub(super) probes: Vec<Probe>,
     /// What can be judged only when the whole plan is there.
@@ -86,12 +89,17 @@ impl<'t> Reader<'t> {
 
     /// A criterion: a text, or a table.
     pub(super) fn criterion(&mut self, node: Node<'t>, patience: Patience) -> Option<Criterion> {
+        self.criterion_with(node, patience, Locals::None)
+    }
+
+    /// The same in a place with names of its own.
+    pub(super) fn criterion_with(&mut self, node: Node<'t>, patience: Patience, locals: Locals) -> Option<Criterion> {
         let Some(fields) = node.fields() else {
-            let condition = self.expression(node, Locals::None)?;
+            let condition = self.expression(node, locals)?;
             let within = self.within(condition, None, None, None, patience);
             return Some(Criterion { condition, say: None, hold_for: None, within, count: None });
         };
-        let condition = self.expression(fields.get("that")?, Locals::None)?;
+        let condition = self.expression(fields.get("that")?, locals)?;
         let hold_for = fields.span("for");
         let count = fields
             .whole("samples")

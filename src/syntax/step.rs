@@ -33,6 +33,10 @@ impl<'t> Reader<'t> {
         let doubt = if idempotent || way_home == WayHome::NoEffect { OnDoubt::Rerun } else { OnDoubt::Pause };
         let doubts = [("rerun", OnDoubt::Rerun), ("rollback", OnDoubt::Rollback), ("pause", OnDoubt::Pause)];
         let on_failure = self.on_failure(of, Site::Step(id, "on_failure"));
+        if of.has("held_for") && forward.ramp().is_some() {
+            let help = "a bracket is taken again at once when a rollback goes back into it, and a ramp takes its time";
+            self.out_of_place("held_for", of.at_key("held_for"), help);
+        }
         if of.text("held_for") == Some("phase") && standing.phase.is_none() && self.names.phase_tables.is_empty() {
             self.problem(Problem::HeldWithoutPhase { step: name.to_owned(), at: of.at_key("held_for") });
         }
@@ -139,7 +143,7 @@ impl<'t> Reader<'t> {
     /// One direction: the action with its conditions and bounds.
     fn work(&mut self, of: Fields<'t>, step: StepId, what: impl Fn() -> String) -> Work {
         let action = self.action(of, step);
-        let tried = matches!(action, Some(Action::Run(_) | Action::Http(_) | Action::Sql(_)));
+        let tried = matches!(action, Some(Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_)));
         let default_retry = if tried { self.defaults.retry } else { None };
         let timeout = self.bound(of, action.as_ref(), what);
         Work {
@@ -163,7 +167,7 @@ impl<'t> Reader<'t> {
             Some(Action::Wait(Wait::Until { within, .. })) => *within,
             Some(Action::Gate(gate)) => gate.expires.unwrap_or(Span::MAX),
             Some(Action::Manual(manual)) => manual.expires,
-            Some(Action::Run(_) | Action::Http(_) | Action::Sql(_)) => {
+            Some(Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_)) => {
                 of.span("timeout").or(self.defaults.timeout).unwrap_or_else(|| {
                     if !of.has("timeout") {
                         self.problem(Problem::Unbounded { what: what(), at: of.at() });

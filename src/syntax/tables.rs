@@ -6,6 +6,7 @@
 mod action;
 mod measure;
 mod phase;
+mod ramp;
 mod step;
 
 use super::spec::{Form, Key, Shape, Table};

@@ -83,6 +83,8 @@ pub struct TemplateNames<'a> {
     pub vars: BTreeMap<&'a str, Sight>,
     /// `steps.<name>.outputs.<output>`: the outputs that are declared. A step may give others as it runs.
     pub steps: BTreeMap<&'a str, BTreeMap<&'a str, Sight>>,
+    /// Whether `value` is one: in the `set` of a ramp.
+    pub value: bool,
 }
 
 /// Something wrong with a template.
@@ -98,7 +100,7 @@ pub struct TemplateError {
 
 /// Where values come from while a template is rendered.
 pub trait Values {
-    /// The value of a root path: `vars.x`, `steps.x.outputs.y`, `run.id`, `runbook.name`. What stands behind it
+    /// The value of a root path: `vars.x`, `steps.x.outputs.y`, `run.id`, `runbook.name`, `value`. What stands behind it
     /// (`vars.x.field`) is looked up in the value.
     fn get(&self, path: &str) -> Option<crate::model::Value>;
 }
@@ -150,7 +152,11 @@ fn wrong_name(slot: &Slot, place: Place, names: &TemplateNames<'_>) -> Option<Te
             };
             outputs.get(output.as_str()).copied().unwrap_or(Sight::Open)
         }
-        Root::RunId | Root::Runbook(_) => Sight::Open,
+        Root::Value if !names.value => {
+            let help = "`value` is filled in in the `set` of a ramp, and nowhere else".to_owned();
+            return Some(refusal(slot, "there is no `value` here".to_owned(), Some(help)));
+        }
+        Root::RunId | Root::Runbook(_) | Root::Value => Sight::Open,
     };
     (sight == Sight::Secret && !place.takes_secrets()).then(|| {
         let help = "secrets go into `env`, `stdin`, headers, `password`, `json`, `body` or `params`".to_owned();

@@ -6,6 +6,7 @@ mod bench;
 mod disk;
 mod kills;
 mod processes;
+mod ramp;
 mod secrets;
 mod tails;
 mod terminal;

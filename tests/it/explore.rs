@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use runbook::drive::explore::{Exploration, Explored, Seen, explore};
 use runbook::drive::simulate::Dice;
-use runbook::engine::{Command, Notice, Output, Standing};
+use runbook::engine::{Cause, Command, Event, HeldBack, Notice, Output, Standing};
 use runbook::model::{Part, RunOutcome, StepId, Target};
 
 use super::random::random_plan;
@@ -119,6 +119,36 @@ fn a_phase_with_a_window_and_criteria_has_no_bad_ending() {
             })
             .run();
     assert_snapshot!(told(&explored), @r"375 states: 8 succeeded, 14 rolled_back, 32 stopped");
+}
+
+#[test]
+fn a_ramp_has_no_bad_ending_and_repeats_no_value_that_is_over() {
+    let takes = |seen: Seen<'_>, last: u16| {
+        let mut commands = seen.outbox.commands();
+        commands.any(|command| matches!(command, Command::TakeValue { value, .. } if value == last))
+    };
+    let explored = with_rules(explore(&plan("a; undo a; ramp a 2 confirm advance pressure; idempotent a; rerun a")))
+        .faults(2)
+        .always("a value is only ever set beside the attempt that sets it", move |seen| {
+            starts(seen, Part::Forward).count() == usize::from(takes(seen, 0) || takes(seen, 1))
+        })
+        .always("going on overrides nothing that is measured", |seen| {
+            let released = tells(seen, |notice| matches!(notice, Notice::RampReleased { .. }));
+            let goes_on = tells(seen, |notice| matches!(notice, Notice::RampAdvanced { .. }));
+            !goes_on || released || matches!(seen.event, Event::Judged { .. } | Event::DeadlineReached { .. })
+        })
+        .sometimes("the last value is set", move |seen| takes(seen, 1))
+        .sometimes("it is kept by back-pressure", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::RampHeld { why: HeldBack::Pressure(_), .. }))
+        })
+        .sometimes("an operator lets it go on", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::RampReleased { .. }))
+        })
+        .sometimes("its time is over", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::StepFailed { cause: Cause::Timeout, .. }))
+        })
+        .run();
+    assert_snapshot!(told(&explored), @r"513 states: 3 succeeded, 3 rolled_back, 11 stopped");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod problems;
 mod prometheus;
 mod promise;
 mod prompt;
+mod ramp_traces;
 mod random;
 mod requests;
 mod rules;

@@ -107,7 +107,7 @@ fn edges(dice: &mut Dice, draft: &mut Draft) {
 }
 
 fn action(dice: &mut Dice, step: &mut Step) {
-    step.forward.action = match dice.below(12) {
+    step.forward.action = match dice.below(14) {
         0 => Action::Gate(Gate {
             question: Template("go?".into()),
             show: Vec::new(),
@@ -123,6 +123,7 @@ fn action(dice: &mut Dice, step: &mut Step) {
             evidence: None,
             expires: Span::from_secs(600),
         }),
+        4 | 5 => Action::Ramp(ramp(dice)),
         _ => work().action,
     };
     step.forward.timeout = match &step.forward.action {
@@ -130,6 +131,19 @@ fn action(dice: &mut Dice, step: &mut Step) {
         Action::Wait(Wait::For(span) | Wait::Until { within: span, .. }) => *span,
         Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) => step.forward.timeout,
     };
+}
+
+fn ramp(dice: &mut Dice) -> Ramp {
+    let value =
+        |dice: &mut Dice, n: usize| RampValue { value: n.into(), hold: Span::from_secs(dice.pick(&[0, 5, 60])) };
+    Ramp {
+        values: (0..=dice.below(4)).map(|n| value(dice, n)).collect(),
+        from: None,
+        set: Box::new(work()),
+        confirm: dice.often(600).then(|| bounded(dice)),
+        advance: (0..dice.below(3)).map(|_| at_once()).collect(),
+        hold_while: dice.often(400).then(|| ConditionId::at(0)),
+    }
 }
 
 fn way_home(dice: &mut Dice, draft: &mut Draft, graph: &Plan, id: StepId) {
@@ -202,6 +216,9 @@ fn conditions(dice: &mut Dice, step: &mut Step) {
     }
     if dice.often(250) {
         step.forward.success.push(bounded(dice));
+    }
+    if let Action::Ramp(_) = step.forward.action {
+        step.forward.timeout = Span::from_secs(dice.pick(&[60, 600, 6_000]));
     }
     if !matches!(step.forward.action, Action::Gate(_)) {
         step.forward.retry = retry(dice);

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use runbook::drive::simulate::Dice;
-use runbook::engine::{Act, Answer, Asked, Command, Deadline, Engine, Event, Notice, Origin, Outbox, Output, Question};
+use runbook::engine::{
+    Act, Answer, Asked, Command, Deadline, Engine, Event, HeldBack, Notice, Origin, Outbox, Output, Question,
+};
 use runbook::model::*;
 
 /// Follows one run and says which rule it breaks.
@@ -16,6 +18,11 @@ pub(crate) struct Rules {
     settled: BTreeSet<StepId>,
     undone: BTreeSet<StepId>,
     questions: BTreeSet<Question>,
+    verdicts: BTreeMap<Question, Verdict>,
+    /// By ramp: the value it is at, and whether it has been held.
+    values: BTreeMap<StepId, (u16, bool)>,
+    /// Ramps whose bound has passed.
+    late: BTreeSet<StepId>,
     armed: BTreeSet<Deadline>,
     held: BTreeSet<Deadline>,
     guards: BTreeSet<GuardId>,
@@ -42,6 +49,9 @@ impl Rules {
             settled: BTreeSet::new(),
             undone: BTreeSet::new(),
             questions: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
+            values: BTreeMap::new(),
+            late: BTreeSet::new(),
             armed: BTreeSet::new(),
             held: BTreeSet::new(),
             guards: BTreeSet::new(),
@@ -87,12 +97,19 @@ impl Rules {
             Event::AttemptEnded { attempt, .. } if self.running.get(&attempt.step) == Some(attempt) => {
                 self.running.remove(&attempt.step);
             }
+            Event::Judged { question, verdict } => {
+                self.verdicts.insert(*question, *verdict);
+            }
             Event::DeadlineReached { deadline } => {
                 self.armed.remove(deadline);
                 self.held.remove(deadline);
                 match deadline {
                     Deadline::Run => self.reach("run timed out"),
                     Deadline::Phase(_) => self.reach("phase timed out"),
+                    Deadline::Ramp(step) => {
+                        self.late.insert(*step);
+                        self.reach("ramp timed out");
+                    }
                     Deadline::HoldFor(_) => self.reach("held for a while"),
                     _ => {}
                 }
@@ -105,13 +122,16 @@ impl Rules {
         let fits = match command {
             Command::StartAttempt { attempt } => return self.start(attempt),
             Command::StopAttempt { attempt } => {
-                if self.plan.step(attempt.step).is_irreversible() {
+                // Its own bound may, as that of any attempt does.
+                let late = self.late.contains(&attempt.step);
+                if self.plan.step(attempt.step).is_irreversible() && !late {
                     return Err(format!("the irreversible step `{}` is stopped", self.name(attempt.step)));
                 }
                 self.reach("attempt stopped");
                 self.running.get(&attempt.step) == Some(&attempt)
             }
             Command::Ask { question, .. } => {
+                self.verdicts.remove(&question);
                 self.questions.insert(question);
                 true
             }
@@ -136,12 +156,50 @@ impl Rules {
             Command::OpenGate { gate } => !self.closed && self.gates.insert(gate),
             Command::CloseGate { gate } => self.gates.remove(&gate),
             Command::Forget { step } => {
+                self.values.remove(&step);
                 self.settled.remove(&step);
                 true
             }
+            Command::TakeValue { step, value } => return self.take_value(step, value),
             Command::CheckWindow { .. } | Command::WatchWindow { .. } | Command::ForgetWindow { .. } => true,
         };
         if fits { Ok(()) } else { Err(format!("{command:?} does not fit what was ordered before")) }
+    }
+
+    /// Values are set in order, none is skipped, and none is set again after a later one but by another pass.
+    fn take_value(&mut self, step: StepId, value: u16) -> Result<(), String> {
+        let due = match self.values.get(&step) {
+            None => 0,
+            // The last one is set again where a criterion behind it fails.
+            Some((last, true)) => (last + 1).min(self.last_value(step)),
+            Some((last, false)) => *last,
+        };
+        self.values.insert(step, (value, false));
+        if value == due { Ok(()) } else { Err(format!("`{}` sets value {value}, and {due} is due", self.name(step))) }
+    }
+
+    fn last_value(&self, step: StepId) -> u16 {
+        let values = self.plan.step(step).forward.ramp().map_or(1, |ramp| ramp.values.len());
+        u16::try_from(values - 1).expect("small")
+    }
+
+    /// A ramp goes on only by what is measured.
+    fn advance(&mut self, step: StepId, value: u16) -> Result<(), String> {
+        let open = self.questions.iter().map(|question| (question.asked, self.verdicts.get(question).copied()));
+        let kept = open.into_iter().find(|(asked, verdict)| match asked {
+            Asked::Confirm(of, _) => *of == step,
+            Asked::Advance(of, ..) => *of == step && *verdict != Some(Verdict::Holds),
+            Asked::HoldWhile(of, _) => *of == step && *verdict != Some(Verdict::Fails),
+            _ => false,
+        });
+        if let Some((asked, _)) = kept {
+            return Err(format!("`{}` goes on in spite of {asked:?}", self.name(step)));
+        }
+        match self.values.get_mut(&step) {
+            Some((at, over @ false)) if *at == value => *over = true,
+            other => return Err(format!("value {value} is over, and {other:?} was set")),
+        }
+        Ok(())
     }
 
     fn start(&mut self, attempt: AttemptId) -> Result<(), String> {
@@ -168,7 +226,7 @@ impl Rules {
     fn bounds(&self) -> Result<(), String> {
         let takes_slot = |attempt: &AttemptId| {
             let work = self.plan.step(attempt.step).work(attempt.part);
-            matches!(work.action, Action::Run(_) | Action::Http(_) | Action::Sql(_))
+            matches!(work.action, Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_))
         };
         let taken = self
             .running
@@ -186,6 +244,7 @@ impl Rules {
     fn hear(&mut self, notice: Notice, engine: &Engine) -> Result<(), String> {
         self.count(notice);
         match notice {
+            Notice::RampAdvanced { step, value } => return self.advance(step, value),
             Notice::RunPaused { .. } | Notice::RunStopping { .. } => self.closed = true,
             Notice::RunContinued => self.closed = self.rolling,
             Notice::PassStarted { .. } => {
@@ -293,6 +352,13 @@ impl Rules {
             Notice::StepSettled { outcome: StepOutcome::Tolerated, .. } => "tolerated",
             Notice::StepSettled { outcome: StepOutcome::Found, .. } => "found",
             Notice::StepSettled { outcome: StepOutcome::Skipped, .. } => "skipped",
+            Notice::RampConfirmed { .. } => "value confirmed",
+            Notice::RampHeld { why: HeldBack::Pressure(_), .. } => "ramp kept by pressure",
+            Notice::RampHeld { why: HeldBack::NoData(_), .. } => "ramp kept without data",
+            Notice::RampHeld { why: HeldBack::Operator, .. } => "ramp held by an operator",
+            Notice::RampReleased { .. } => "ramp released",
+            Notice::RampAdvanced { value: 0, .. } => "first value over",
+            Notice::RampAdvanced { .. } => "later value over",
             Notice::BracketClosing { .. } => "bracket closed",
             Notice::BracketReopening { .. } => "bracket opened again",
             Notice::RunPaused { origin: Origin::BracketFailed(_), .. } => "bracket not closed",
@@ -335,6 +401,9 @@ impl Rules {
                 Asked::PhaseRequire(phase, 7),
                 Asked::Preflight(0),
                 Asked::When(step, Part::Undo(0)),
+                Asked::Confirm(step, 0),
+                Asked::Advance(step, 1, 0),
+                Asked::HoldWhile(step, 0),
             ]),
             serial: u32::try_from(dice.below(30)).expect("small"),
         };

@@ -37,6 +37,14 @@ const REACHED: &[&str] = &[
     "tolerated",
     "found",
     "skipped",
+    "value confirmed",
+    "first value over",
+    "later value over",
+    "ramp kept by pressure",
+    "ramp kept without data",
+    "ramp held by an operator",
+    "ramp released",
+    "ramp timed out",
     "bracket closed",
     "bracket opened again",
     "bracket not closed",
@@ -192,6 +200,7 @@ fn idle(simulation: &mut Simulation) -> Result<(), String> {
     let engine = simulation.engine();
     match engine.standing() {
         Standing::Paused { .. } | Standing::Stuck if engine.awaits_people() => {}
+        Standing::Forward if engine.awaits_people() && engine.holds_a_ramp() => {}
         standing => return Err(format!("nothing moves and nobody is asked: {standing:?}")),
     }
     simulation.help();

@@ -3,7 +3,8 @@
 //! Clauses are separated by `;`. `a -> b, c` are steps with their needs; every other clause begins with a word:
 //! `undo a`, `undo2 a` (two actions), `undone_by a b`, `kept a`, `drop a` (irreversible), `gate a`, `gate a rollback`,
 //! `wait a`, `manual a`; `success a`, `require a`, `when a`, `done_when a`, and the same with `undo_` before; `success a for`;
-//! `retry a 3`, `retry_undo a 3`, `idempotent a`, `fail a pause|continue|stop|to x|to x pause|to x retry 2`, `doubt a rollback`;
+//! `retry a 3`, `retry_undo a 3`, `idempotent a`, `fail a pause|continue|stop|to x|to x pause|to x retry 2`, `doubt a rollback`, `rerun a`;
+//! `ramp a 3` (so many values) with `confirm`, `advance` and `pressure` (`hold_while`) behind it;
 //! `after a b` (the undo of a after that of b), `hold a phase|run`, `finish a`, `found a` (`undo_found`);
 //! `phase p = a b`, `beside p` (it needs no other), `phase_success p`, `phase_require p`, `phase_fail p ...`, `window p`;
 //! `guard g [during a b|in p] [pause|warn|to x]`; `slots 2`, `restored`, `preflight`, `open` (the way back stays open).
@@ -46,6 +47,7 @@ const WORDS: &[&str] = &[
     "gate",
     "wait",
     "manual",
+    "ramp",
     "success",
     "require",
     "when",
@@ -59,6 +61,7 @@ const WORDS: &[&str] = &[
     "idempotent",
     "fail",
     "doubt",
+    "rerun",
     "after",
     "hold",
     "finish",
@@ -237,6 +240,7 @@ impl Sketch {
                     confirm: None,
                 });
             }
+            "ramp" => self.step(words[1]).forward.action = Action::Ramp(ramp(words[2], &words[3..])),
             "retry" => self.step(words[1]).forward.retry = retry(words[2]),
             "retry_undo" => self.undo_of(words[1]).retry = retry(words[2]),
             "hold" => {
@@ -286,6 +290,7 @@ impl Sketch {
                 "finish" => self.step(name).on_stop = OnStop::Finish,
                 "found" => self.step(name).undo_found = true,
                 "doubt" => self.step(name).on_doubt = OnDoubt::Rollback,
+                "rerun" => self.step(name).on_doubt = OnDoubt::Rerun,
                 other => panic!("not a clause: {other}"),
             }
         }
@@ -398,6 +403,20 @@ pub(crate) fn work() -> Work {
         retry: Retry::ONCE,
         survivors: Survivors::Leave,
         outputs: Vec::new(),
+    }
+}
+
+fn ramp(values: &str, with: &[&str]) -> Ramp {
+    let count: u16 = values.parse().expect("a number");
+    let has = |word: &str| with.contains(&word);
+    let hold = Span::from_secs(40);
+    Ramp {
+        values: (1..=count).map(|n| RampValue { value: (n * 10).into(), hold }).collect(),
+        from: None,
+        set: Box::new(work()),
+        confirm: has("confirm").then(soon),
+        advance: has("advance").then(at_once).into_iter().collect(),
+        hold_while: has("pressure").then(|| ConditionId::at(0)),
     }
 }
 

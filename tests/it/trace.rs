@@ -3,12 +3,13 @@
 //! Events: `begin`, `resumed`; `done a`, `fails a`, `unknown a`, `stopped a`, `doubt a`, `never a` (the running attempt of a);
 //! `yes Q`, `no Q`, `nodata Q` (an open question, by its name, `success a`); `held g`, `breach g`, `blind g`; `open a`,
 //! `shut a` (the way back of a); `go a`, `nogo a`; `window p`, `no_window p`, `window_closed p`; `due D` (an armed
-//! deadline); `pause`, `resume`, `stop`, `back T`, `force T`, `retry a`, `mark a`, `skip a`, `until p`, `close`.
+//! deadline); `pause`, `resume`, `stop`, `back T`, `force T`, `retry a`, `mark a`, `skip a`, `hold a`,
+//! `advance a`, `until p`, `close`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use runbook::engine::{Act, Answer, Asked, Command, Deadline, Engine, Event, Notice, Output, Question};
+use runbook::engine::{Act, Answer, Asked, Command, Deadline, Engine, Event, HeldBack, Notice, Output, Question};
 use runbook::model::{AttemptEnd, AttemptId, GuardId, Part, Plan, StepId, Target, Verdict};
 
 /// Feeds events to an engine and writes down what follows.
@@ -124,6 +125,8 @@ impl Trace {
             "retry" => asked(Act::Retry { step: step() }),
             "mark" => asked(Act::MarkDone { step: step() }),
             "skip" => asked(Act::Skip { step: step() }),
+            "hold" => asked(Act::Hold { step: step() }),
+            "advance" => asked(Act::Advance { step: step() }),
             "until" => asked(Act::HoldAfter { phase: Some(phase()) }),
             "close" => asked(Act::Close),
             other => panic!("not an event: {other}"),
@@ -165,6 +168,9 @@ impl Trace {
             Asked::Success(step, of, _) => format!("{}success {}", part(of), name(step)),
             Asked::WaitUntil(step, of) => format!("{}until {}", part(of), name(step)),
             Asked::Restored(_) => "restored".into(),
+            Asked::Confirm(step, _) => format!("confirm {}", name(step)),
+            Asked::Advance(step, ..) => format!("advance {}", name(step)),
+            Asked::HoldWhile(step, _) => format!("pressure {}", name(step)),
         }
     }
 
@@ -178,10 +184,17 @@ impl Trace {
             Deadline::Retry { step, .. } => format!("retry {}", name(step)),
             Deadline::Wait(step, _) => format!("wait {}", name(step)),
             Deadline::GateExpiry(step) => format!("gate {}", name(step)),
+            Deadline::Ramp(step) => format!("ramp {}", name(step)),
+            Deadline::RampHold(step, _) => format!("hold {}", name(step)),
             Deadline::RollbackAlarm => "rollback".into(),
             Deadline::PassDelay(_) => "pass delay".into(),
             Deadline::PassWithin(_) => "pass within".into(),
         }
+    }
+
+    fn value(&self, step: StepId, value: u16) -> String {
+        let ramp = self.plan.step(step).forward.ramp().expect("a ramp of the sketch");
+        format!("{} {}", self.plan.step(step).name, ramp.values[usize::from(value)].text())
     }
 
     fn attempt(&self, attempt: AttemptId) -> String {
@@ -210,6 +223,25 @@ impl Trace {
             Output::Do(Command::CheckWindow { phase }) => format!("check window {}", self.plan.phase(phase).name),
             Output::Tell(Notice::StepSettled { step, outcome }) => format!("{} {outcome}", name(step)),
             Output::Tell(Notice::StepFailed { step, .. }) => format!("{} failed", name(step)),
+            Output::Do(Command::TakeValue { step, value }) => format!("take {}", self.value(step, value)),
+            Output::Do(Command::Arm { deadline: deadline @ Deadline::RampHold(..) }) => {
+                format!("begin {}", self.due(deadline))
+            }
+            Output::Do(Command::Disarm { deadline: deadline @ Deadline::RampHold(..) }) => {
+                format!("end {}", self.due(deadline))
+            }
+            Output::Tell(Notice::RampSet { step, value }) => format!("{} set", self.value(step, value)),
+            Output::Tell(Notice::RampConfirmed { step, value }) => format!("{} confirmed", self.value(step, value)),
+            Output::Tell(Notice::RampHeld { step, value, why }) => {
+                let why = match why {
+                    HeldBack::Pressure(_) => "pressure",
+                    HeldBack::NoData(_) => "no data",
+                    HeldBack::Operator => "an operator",
+                };
+                format!("{} kept by {why}", self.value(step, value))
+            }
+            Output::Tell(Notice::RampReleased { step, value }) => format!("{} released", self.value(step, value)),
+            Output::Tell(Notice::RampAdvanced { step, value }) => format!("{} over", self.value(step, value)),
             Output::Tell(Notice::StepRetrying { step, .. }) => format!("{} will be retried", name(step)),
             Output::Tell(Notice::PhaseSucceeded { phase }) => format!("{} over", self.plan.phase(phase).name),
             Output::Tell(Notice::PhaseFailed { phase, .. }) => format!("{} failed", self.plan.phase(phase).name),

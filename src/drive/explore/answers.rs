@@ -89,7 +89,9 @@ impl World {
 
     fn verdicts(&self, answers: &mut Vec<(Event, u32)>) {
         for (question, last) in &self.questions {
-            for (verdict, cost) in changes(*last) {
+            let turned = |verdict: Verdict| if question.asked.wants_no() { verdict.opposite() } else { verdict };
+            for (verdict, cost) in changes(last.map(turned)) {
+                let verdict = turned(verdict);
                 answers.push((Event::Judged { question: *question, verdict }, cost));
             }
         }
@@ -127,6 +129,9 @@ impl World {
             answers.push((Event::GateAnswered { gate, answer: Answer::NoGo }, 1));
         }
         let mut asked = |act, cost| answers.push((Event::OperatorAsked { act }, cost));
+        for (step, ramp) in engine.active_steps().filter_map(|step| Some((step, engine.ramp(step)?))) {
+            asked(if ramp.held { Act::Advance { step } } else { Act::Hold { step } }, u32::from(!ramp.held));
+        }
         if matches!(engine.standing(), Standing::Paused { .. } | Standing::Stuck) && engine.awaits_people() {
             for step in engine.failed_steps() {
                 asked(Act::Retry { step }, 0);
@@ -146,9 +151,14 @@ impl World {
     fn times(&self, answers: &mut Vec<(Event, u32)>) {
         for (&deadline, _) in self.deadlines.iter().filter(|(_, held)| !**held) {
             let cost = match deadline {
-                Deadline::Retry { .. } | Deadline::Wait(..) | Deadline::HoldFor(_) | Deadline::PassDelay(_) => 0,
+                Deadline::Retry { .. }
+                | Deadline::Wait(..)
+                | Deadline::HoldFor(_)
+                | Deadline::RampHold(..)
+                | Deadline::PassDelay(_) => 0,
                 Deadline::Run
                 | Deadline::Phase(_)
+                | Deadline::Ramp(_)
                 | Deadline::Within(_)
                 | Deadline::GateExpiry(_)
                 | Deadline::RollbackAlarm
@@ -213,7 +223,7 @@ impl World {
             Command::Arm { deadline } | Command::Release { deadline } => drop(self.deadlines.insert(deadline, false)),
             Command::Hold { deadline } => drop(self.deadlines.insert(deadline, true)),
             Command::Disarm { deadline } => drop(self.deadlines.remove(&deadline)),
-            Command::Forget { .. } => {}
+            Command::TakeValue { .. } | Command::Forget { .. } => {}
         }
     }
 }

@@ -80,13 +80,13 @@ impl Attempts {
     /// Starts an attempt.
     pub async fn start(&mut self, attempt: AttemptId, scope: &Arc<RunScope>) -> Result<Begun, KeeperError> {
         let plan = Arc::clone(&self.plan);
-        let work = plan.step(attempt.step).work(attempt.part);
+        let work = plan.step(attempt.step).work(attempt.part).attempted();
         match &work.action {
             Action::Run(run) => self.start_process(attempt, run, work, scope).await?,
             Action::Http(_) | Action::Sql(_) => self.start_exchange(attempt, work, scope),
             Action::Manual(_) => return Ok(Begun::Manual),
             // The engine carries these out itself.
-            Action::Wait(_) | Action::Gate(_) => {}
+            Action::Wait(_) | Action::Gate(_) | Action::Ramp(_) => {}
         }
         Ok(Begun::UnderWay)
     }
@@ -146,7 +146,7 @@ impl Attempts {
         let expect = match &work.action {
             Action::Http(http) => http.expect.map(|id| (id, measure::Locals::Http)),
             Action::Sql(sql) => sql.expect.map(|id| (id, measure::Locals::Sql)),
-            Action::Run(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => None,
+            Action::Run(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) | Action::Ramp(_) => None,
         };
         let expect = expect.map(|(id, locals)| self.expectation(id, locals, scope));
         let errand = Errand { scope, attempt: Some(attempt), bound: work.timeout, expect };
@@ -165,7 +165,7 @@ impl Attempts {
                 }
                 Err(error) => return self.fail(attempt, format!("could not {error}")),
             },
-            Action::Run(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => return,
+            Action::Run(_) | Action::Wait(_) | Action::Gate(_) | Action::Manual(_) | Action::Ramp(_) => return,
         }
         self.stoppers.insert(attempt, stopper);
     }
@@ -207,10 +207,10 @@ impl Attempts {
         let mut manual = Vec::new();
         let mut processes = Vec::new();
         for (&attempt, &stopping) in attempts {
-            match &self.plan.step(attempt.step).work(attempt.part).action {
+            match &self.plan.step(attempt.step).work(attempt.part).attempted().action {
                 Action::Run(_) => processes.push((attempt, stopping)),
                 Action::Manual(_) => manual.push(attempt),
-                Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) => {
+                Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) | Action::Ramp(_) => {
                     let why = "the process that waited for the answer died";
                     self.over.push_back((attempt, Over::Ended(Ended::new(AttemptEnd::InDoubt, why))));
                 }
@@ -325,7 +325,7 @@ impl Attempts {
 
     /// What the end of a process means for its attempt (R5).
     fn judge(&self, attempt: AttemptId, ending: &Ending, scope: &Arc<RunScope>) -> Ended {
-        let work = self.plan.step(attempt.step).work(attempt.part);
+        let work = self.plan.step(attempt.step).work(attempt.part).attempted();
         let Action::Run(run) = &work.action else {
             return Ended::new(AttemptEnd::InDoubt, "the keeper ended what is no process");
         };

@@ -235,7 +235,8 @@ impl Driver {
         match engine.standing() {
             Standing::Stuck if !self.desk.can_ask() => Some(Parting::Stuck),
             Standing::Paused { origin: crate::engine::Origin::Until(_), .. } => Some(Parting::Waiting),
-            _ if self.options.no_wait => Some(Parting::Waiting),
+            // Whoever holds a ramp wants it watched there.
+            _ if self.options.no_wait && !engine.holds_a_ramp() => Some(Parting::Waiting),
             _ => None,
         }
     }
@@ -337,6 +338,7 @@ impl Driver {
                     self.desk.ask_for_work(&self.plan, attempt, &self.scope);
                 }
             }
+            Command::TakeValue { step, value } => Arc::make_mut(&mut self.scope).note_value(step, value),
             Command::StopAttempt { attempt } => {
                 self.attempts.stop(attempt);
                 if self.desk.withdraw_work(attempt) {

@@ -44,6 +44,9 @@ impl Gauge {
         let criterion = question.asked.criterion(&self.plan);
         let count = criterion.and_then(|criterion| criterion.count);
         let hold = criterion.and_then(|criterion| criterion.hold_for);
+        if let Some(value) = question.asked.value(&self.plan) {
+            self.judge.give_value(Key::Question(question), value.clone());
+        }
         let found =
             with_scope(scope, |view| self.judge.ask(Key::Question(question), condition, count, hold, since, view));
         self.facts(found)

@@ -10,6 +10,7 @@ use crate::model::{Action, AttemptId, Part, Plan, StepId, Target};
 use crate::report::evidence::{self, GateEvidence};
 use crate::report::text::{Line, Role};
 use crate::report::view::{Mode, View};
+use crate::report::words;
 
 /// Where a run stands, for whoever asks about it.
 pub struct Scene<'a> {
@@ -130,6 +131,9 @@ pub(super) fn choices(topic: Topic, scene: &Scene<'_>) -> Vec<(String, Move)> {
         }
         Topic::Interrupt => {
             offer("go on", Move::GoOn);
+            for (words, act) in of_ramps(scene) {
+                offer(&words, Move::Order(act));
+            }
             if let Some(back) = back(scene).filter(|_| !is_going_back(scene.engine)) {
                 offer("roll back", Move::Order(back));
             }
@@ -143,6 +147,21 @@ pub(super) fn choices(topic: Topic, scene: &Scene<'_>) -> Vec<(String, Move)> {
         }
     }
     choices
+}
+
+/// A ramp may be held where it is, and let go on.
+fn of_ramps(scene: &Scene<'_>) -> Vec<(String, Act)> {
+    let ramps = scene.engine.active_steps().filter_map(|step| Some((step, scene.engine.ramp(step)?)));
+    ramps
+        .map(|(step, ramp)| {
+            let (name, place) = (&scene.plan.step(step).name, words::place(scene.plan, step, ramp.value));
+            if ramp.held {
+                (format!("let {name} go on from {place}"), Act::Advance { step })
+            } else {
+                (format!("hold {name} at {place}"), Act::Hold { step })
+            }
+        })
+        .collect()
 }
 
 fn decisions(step: Option<StepId>, scene: &Scene<'_>) -> Vec<(&'static str, Act)> {
@@ -186,7 +205,14 @@ pub(super) fn wants_reason(act: &Act, going_back: bool) -> bool {
     match act {
         Act::Rollback { force, .. } => *force,
         Act::MarkDone { .. } | Act::Skip { .. } => going_back,
-        Act::Pause | Act::Resume | Act::Stop | Act::Retry { .. } | Act::HoldAfter { .. } | Act::Close => false,
+        Act::Pause
+        | Act::Resume
+        | Act::Stop
+        | Act::Retry { .. }
+        | Act::Hold { .. }
+        | Act::Advance { .. }
+        | Act::HoldAfter { .. }
+        | Act::Close => false,
     }
 }
 

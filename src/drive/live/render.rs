@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
+
 use super::attempt::Expect;
 use super::scope::RunScope;
 use super::{http, sql};
-use crate::model::{AttemptId, Body, Http, Output, Run, RunCommand, Span, Sql, Statements, Template};
-use crate::syntax::template::{self, Place, RenderError};
+use crate::model::{AttemptId, Body, Http, Output, Run, RunCommand, Span, Sql, Statements, Template, Value};
+use crate::syntax::template::{self, Place, RenderError, Values};
 
 /// A process as it is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +37,33 @@ pub struct Errand<'a> {
     pub expect: Option<Expect>,
 }
 
+/// The values of a run, and that of a ramp where its value is set.
+struct Filling<'a> {
+    scope: &'a RunScope,
+    value: Option<&'a Json>,
+}
+
+impl Values for Filling<'_> {
+    fn get(&self, path: &str) -> Option<Value> {
+        match (path, self.value) {
+            ("value", Some(value)) => Some(Value { json: value.clone(), secret: false }),
+            _ => self.scope.get(path),
+        }
+    }
+}
+
 impl<'a> Errand<'a> {
     /// A sample within that time.
     pub fn sample(scope: &'a RunScope, bound: Span) -> Self {
         Self { scope, attempt: None, bound, expect: None }
     }
 
+    fn values(&self) -> Filling<'_> {
+        Filling { scope: self.scope, value: self.attempt.and_then(|attempt| self.scope.value_of(attempt)) }
+    }
+
     fn text(&self, template: &Template, place: Place) -> Result<String, RenderError> {
-        template::text(&template.0, place, self.scope)
+        template::text(&template.0, place, &self.values())
     }
 
     /// A process. `output` is the file for its `name=value` lines.
@@ -58,7 +79,7 @@ impl<'a> Errand<'a> {
             RunCommand::Script { text, shell } => {
                 let place = Place::of_script(shell);
                 let script = if place == Place::Script {
-                    let script = template::script(&text.0, self.scope)?;
+                    let script = template::script(&text.0, &self.values())?;
                     env.extend(script.env);
                     script.text
                 } else {
@@ -92,7 +113,7 @@ impl<'a> Errand<'a> {
             Body::Text(text) => Some(self.text(text, Place::Data)?),
             Body::Json(json) => {
                 unless_said("content-type", "application/json".to_owned());
-                Some(template::json(json, self.scope)?.to_string())
+                Some(template::json(json, &self.values())?.to_string())
             }
         };
         Ok(http::Request {
@@ -110,7 +131,7 @@ impl<'a> Errand<'a> {
 
     /// Statements.
     pub fn statements(&self, sql: &Sql) -> Result<sql::Statements, RenderError> {
-        let statement = |template: &Template| template::sql_text(&template.0, self.scope);
+        let statement = |template: &Template| template::sql_text(&template.0, &self.values());
         let (texts, query) = match &sql.statements {
             Statements::Query(text) => (vec![statement(text)?], true),
             Statements::Execute(texts) => (texts.iter().map(statement).collect::<Result<_, _>>()?, false),
@@ -121,7 +142,7 @@ impl<'a> Errand<'a> {
             password: sql.password.as_ref().map(|password| self.text(password, Place::Private)).transpose()?,
             texts,
             query,
-            params: sql.params.iter().map(|param| template::json(param, self.scope)).collect::<Result<_, _>>()?,
+            params: sql.params.iter().map(|param| template::json(param, &self.values())).collect::<Result<_, _>>()?,
             expect: self.expect.clone(),
             rows: sql.rows,
             bound: self.bound.duration(),

@@ -35,6 +35,8 @@ struct Left {
     outcome: Option<StepOutcome>,
     attempts: u32,
     outputs: BTreeMap<String, Value>,
+    /// Which value its ramp is at.
+    value: u16,
 }
 
 impl RunScope {
@@ -75,6 +77,18 @@ impl RunScope {
         }
     }
 
+    /// The ramp of a step is at this value from now on.
+    pub fn note_value(&mut self, step: StepId, value: u16) {
+        self.steps.entry(step).or_default().value = value;
+    }
+
+    /// What an attempt sets, where it is one of a ramp.
+    pub fn value_of(&self, attempt: AttemptId) -> Option<&Json> {
+        let ramp = self.plan.step(attempt.step).work(attempt.part).ramp()?;
+        let value = self.steps.get(&attempt.step).map_or(0, |left| left.value);
+        ramp.values.get(usize::from(value)).map(|value| &value.value)
+    }
+
     /// What became of a step.
     pub fn note_outcome(&mut self, step: StepId, outcome: StepOutcome) {
         self.steps.entry(step).or_default().outcome = Some(outcome);
@@ -112,6 +126,9 @@ impl RunScope {
         if let Some(attempt) = attempt {
             env.insert("RUNBOOK_STEP".to_owned(), self.plan.step(attempt.step).name.clone());
             env.insert("RUNBOOK_ATTEMPT".to_owned(), attempt.number.to_string());
+            if let Some(value) = self.value_of(attempt) {
+                env.insert("RUNBOOK_VALUE".to_owned(), as_text(value));
+            }
         }
         if let Some(output) = output {
             env.insert("RUNBOOK_OUTPUT".to_owned(), output.to_string_lossy().into_owned());

@@ -230,6 +230,7 @@ fn recall_steps(folder: &RunFolder, plan: &Arc<Plan>, bytes: &[u8], scope: &mut 
     let mut settled = Vec::new();
     replay(plan, bytes, |heard| match heard {
         Heard::Order(_, Command::StartAttempt { attempt }) => scope.note_attempt(attempt),
+        Heard::Order(_, Command::TakeValue { step, value }) => scope.note_value(step, value),
         Heard::Order(_, Command::Forget { step }) => scope.forget(step),
         Heard::Order(..) => {}
         Heard::Record(record) => {
@@ -272,7 +273,7 @@ fn environment(plan: &Plan, key: &[u8; 32]) -> BTreeMap<String, String> {
 /// Digests of the programs that steps and probes name by relative path.
 fn scripts(plan: &Plan, base: &Path) -> BTreeMap<String, String> {
     let steps = plan.steps().iter().flat_map(|step| std::iter::once(&step.forward).chain(step.undo()));
-    let of_steps = steps.filter_map(|work| match &work.action {
+    let of_steps = steps.filter_map(|work| match &work.attempted().action {
         crate::model::Action::Run(run) => Some(run),
         _ => None,
     });

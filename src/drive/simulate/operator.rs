@@ -8,7 +8,7 @@ use crate::model::{PhaseId, StepId, Target};
 pub(super) fn any_act(dice: &mut Dice, engine: &Engine) -> Act {
     let plan = engine.plan();
     let step = StepId::at(dice.below(plan.steps().len()));
-    match dice.below(12) {
+    match dice.below(14) {
         0 | 1 => Act::Pause,
         2..=4 => Act::Resume,
         5 => Act::Stop,
@@ -19,6 +19,8 @@ pub(super) fn any_act(dice: &mut Dice, engine: &Engine) -> Act {
         10 if !plan.phases().is_empty() => {
             Act::HoldAfter { phase: dice.often(700).then(|| PhaseId::at(dice.below(plan.phases().len()))) }
         }
+        11 => Act::Hold { step },
+        12 => Act::Advance { step },
         _ => Act::Close,
     }
 }
@@ -26,6 +28,10 @@ pub(super) fn any_act(dice: &mut Dice, engine: &Engine) -> Act {
 /// One of the orders that may take an idle run further.
 pub(super) fn helpful_act(dice: &mut Dice, engine: &Engine) -> Act {
     let failed = engine.failed_steps();
+    let held = engine.active_steps().find(|step| engine.ramp(*step).is_some_and(|ramp| ramp.held));
+    if let Some(step) = held.filter(|_| dice.often(500)) {
+        return Act::Advance { step };
+    }
     match dice.below(10) {
         0..=5 if !failed.is_empty() => {
             let step = dice.pick(&failed);

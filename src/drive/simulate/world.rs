@@ -226,6 +226,7 @@ impl World {
     fn judge(&mut self, question: Question) -> Option<Event> {
         let misses = self.faults.misses;
         let verdict = self.new_verdict(Matter::Question(question), misses)?;
+        let verdict = if question.asked.wants_no() { verdict.opposite() } else { verdict };
         Some(Event::Judged { question, verdict })
     }
 

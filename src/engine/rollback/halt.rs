@@ -74,6 +74,7 @@ impl Engine {
                 let (number, first) = (*number, *first);
                 if stop_attempts {
                     job.state = JobState::Stopping { number, first };
+                    self.leave_ramp(step, out);
                     if self.plan.0.step(step).on_stop == OnStop::Stop {
                         let attempt = AttemptId { step, part, number };
                         out.order(Command::StopAttempt { attempt });
@@ -81,27 +82,34 @@ impl Engine {
                 }
             }
             JobState::Stopping { .. } => {}
+            JobState::Asking { .. }
+            | JobState::AtGate
+            | JobState::Waiting
+            | JobState::Resting
+            | JobState::Parked
+            | JobState::AtValue(_)
+            | JobState::Standing => {
+                self.quiet_job(step, out);
+                self.leave_ramp(step, out);
+                self.drop_job(step);
+            }
+        }
+    }
+
+    /// Takes back whatever a job has open, attempts aside. Its caller says what becomes of it.
+    pub(crate) fn quiet_job(&mut self, step: StepId, out: &mut Outbox) {
+        let Some(job) = self.steps[step.index()].job.as_mut() else { return };
+        let (part, tries) = (job.part, job.tries);
+        match &mut job.state {
             JobState::Asking { asks, .. } => {
                 let asks = std::mem::take(asks);
                 self.drop_asks(asks, out);
-                self.drop_job(step);
             }
-            JobState::AtGate => {
-                self.close_gate(step, out);
-                self.drop_job(step);
-            }
-            JobState::Waiting => {
-                self.disarm(Deadline::Wait(step, part), out);
-                self.drop_job(step);
-            }
-            JobState::Resting => {
-                let tries = job.tries;
-                self.disarm(Deadline::Retry { step, part, tries }, out);
-                self.drop_job(step);
-            }
-            JobState::Parked => {
-                self.drop_job(step);
-            }
+            JobState::AtGate => self.close_gate(step, out),
+            JobState::Waiting => self.disarm(Deadline::Wait(step, part), out),
+            JobState::Resting => self.disarm(Deadline::Retry { step, part, tries }, out),
+            JobState::AtValue(_) => self.leave_value(step, out),
+            JobState::Attempting { .. } | JobState::Stopping { .. } | JobState::Parked | JobState::Standing => {}
         }
     }
 

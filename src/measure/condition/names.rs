@@ -60,6 +60,8 @@ pub enum Locals {
     Http,
     /// `expect` of `sql`: `row`, `rows`.
     Sql,
+    /// What a ramp goes by: `value`, the present one.
+    Ramp,
     /// All of them: for a plan whose texts have been checked.
     All,
 }
@@ -67,6 +69,7 @@ pub enum Locals {
 const RUN: &[(&str, Kind)] = &[("stdout", Kind::Text), ("stderr", Kind::Text), ("exit", Kind::Number)];
 const HTTP: &[(&str, Kind)] =
     &[("status", Kind::Number), ("headers", Kind::Map), ("body", Kind::Text), ("json", Kind::Any)];
+const RAMP: &[(&str, Kind)] = &[("value", Kind::Any)];
 const SQL: &[(&str, Kind)] = &[("row", Kind::Map), ("rows", Kind::Number)];
 
 impl Locals {
@@ -77,7 +80,8 @@ impl Locals {
             Self::Run => &[RUN],
             Self::Http => &[HTTP],
             Self::Sql => &[SQL],
-            Self::All => &[RUN, HTTP, SQL],
+            Self::Ramp => &[RAMP],
+            Self::All => &[RUN, HTTP, SQL, RAMP],
         };
         groups.iter().copied().flatten().copied()
     }

@@ -191,9 +191,14 @@ fn every_wrong_name_is_said_with_its_place_and_the_nearest_one() {
     assert_eq!(refusal("lag < 1"), "[lag] there is no `lag` here (write `probe.lag`)");
     assert_eq!(refusal("'ä' == 'ä' && probe.lga < 1"), "[probe.lga] there is no probe `lga` (did you mean `lag`?)");
     assert_eq!(refusal("series.lag.avg('1m') < 1"), "[series.lag.avg] `series` is not supported yet");
-    for name in ["baseline.lag.p99 < 1", "state.x", "item == 1", "value == 1"] {
+    for name in ["baseline.lag.p99 < 1", "state.x", "item == 1"] {
         assert!(refusal(name).contains("is not supported yet"), "{name}");
     }
+    assert_eq!(
+        refusal("value == 1"),
+        "[value] there is no `value` here (the present value of a ramp is known in its `confirm`, `advance` and \
+         `hold_while`)"
+    );
     assert_eq!(refusal("steps.copy.outcome == 'doen'"), "[==] there is no outcome `doen` (did you mean `done`?)");
     assert_eq!(refusal("stdout == 'x'"), "[stdout] there is no `stdout` here");
     assert_eq!(refusal("foo(1) == 2"), "[(] there is no function `foo`");

@@ -8,13 +8,14 @@ use crate::model::{
     Scope as Awake,
 };
 
-const CONDITIONS: [(&str, &[usize]); 6] = [
+const CONDITIONS: [(&str, &[usize]); 7] = [
     ("probe.a < 10", &[0]),
     ("probe.a < 10 && probe.b < 10", &[0, 1]),
     ("probe.c < 10", &[2]),
     ("vars.x == 1", &[]),
     ("probe.a < 10 || steps.s.outcome == 'done'", &[0]),
     ("probe.a < 10 || probe.b < 10", &[0, 1]),
+    ("probe.a == value", &[0]),
 ];
 
 /// Probes `a` and `b` every second, `c` every second over the last 30; guards on the first two conditions.
@@ -415,4 +416,17 @@ fn the_last_value_of_a_probe_is_kept_with_how_long_it_has_been_good() {
     assert_eq!(bench.judge.latest(probe('a')).unwrap().good_since, None);
     bench.sample('a', 4000, 2);
     assert_eq!(bench.judge.latest(probe('a')).unwrap().good_since, Some(at(4000)));
+}
+
+#[test]
+fn each_question_has_the_value_that_it_was_given_until_it_is_withdrawn() {
+    let mut bench = bench();
+    bench.judge.give_value('p', json!(10));
+    bench.judge.give_value('q', json!(20));
+    assert_eq!((bench.ask('p', 6, 0), bench.ask('q', 6, 0)), (String::new(), String::new()));
+    assert_eq!(bench.sample('a', 1, 10), "p Holds, q Fails");
+    assert_eq!(bench.sample('a', 1001, 20), "p Fails, q Holds");
+    assert_eq!(bench.ask('q', 6, 0), "q Holds", "asked anew it still has it");
+    bench.judge.withdraw('q');
+    assert_eq!(bench.ask('q', 6, 0), "q NoData");
 }

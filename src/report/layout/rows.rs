@@ -4,7 +4,7 @@ use super::Page;
 use crate::model::{Span, StepId, StepOutcome, Time};
 use crate::report::Mark;
 use crate::report::text::{Line, Role, count, ticking, ticking_text};
-use crate::report::view::{Mode, PhaseState, PhaseView, StepState, StepView, View, Way};
+use crate::report::view::{Mode, PhaseState, PhaseView, RampStage, StepState, StepView, View, Way};
 
 const NAME_MOST: usize = 28;
 const BAR: usize = 10;
@@ -169,6 +169,7 @@ pub(in crate::report) fn state_text(now: Time, step: &StepView) -> (Mark, Role, 
             let verb = if *way == Way::Back { "undoing" } else { "running" };
             (mark, role, format!("{verb}{}", try_text(*tries)))
         }
+        StepState::Ramping { stage } => ramp_text(now, step, stage),
         StepState::Stopping { .. } => (Mark::Undoing, Role::Warn, "being stopped".into()),
         StepState::Measuring { what, way, .. } => {
             let (mark, role) = going(*way, Mark::Measuring);
@@ -184,6 +185,26 @@ pub(in crate::report) fn state_text(now: Time, step: &StepView) -> (Mark, Role, 
         StepState::UndoFailed => (Mark::Failed, Role::Bad, "undo failed".into()),
         StepState::Undone => (Mark::Undone, Role::Back, "undone".into()),
     }
+}
+
+/// `ramp at 25 (2 of 5), holding 31s of 40s, held by ana`
+fn ramp_text(now: Time, step: &StepView, stage: &RampStage) -> (Mark, Role, String) {
+    let Some(ramp) = &step.ramp else { return (Mark::Running, Role::Active, String::new()) };
+    let (mark, role, does) = match stage {
+        RampStage::Setting => (Mark::Running, Role::Active, "being set".to_owned()),
+        RampStage::Confirming => (Mark::Measuring, Role::Active, "to be confirmed".to_owned()),
+        RampStage::Holding { since, hold } => {
+            let held = ticking_text(now.since(*since).min(*hold));
+            (Mark::Measuring, Role::Active, format!("holding {held} of {hold}"))
+        }
+        RampStage::Kept { why } => (Mark::Paused, Role::Warn, why.clone()),
+        RampStage::Standing => (Mark::Paused, Role::Warn, "stands".to_owned()),
+    };
+    let mut parts = vec![format!("ramp at {} ({} of {})", ramp.value, ramp.number, ramp.of)];
+    parts.extend(Some(does).filter(|does| !does.is_empty()));
+    parts.extend(ramp.held_by.as_ref().map(|who| format!("held by {who}")));
+    let (mark, role) = if ramp.held_by.is_some() { (Mark::Paused, Role::Warn) } else { (mark, role) };
+    (mark, role, parts.join(", "))
 }
 
 fn try_text((this, most): (u32, u32)) -> String {
@@ -212,6 +233,10 @@ fn right_of(page: &Page<'_>, step: &StepView) -> Line {
     match &step.state {
         StepState::Running { since, bound, way, .. } => timed(page, now.since(*since), Some(*bound), way_role(*way)),
         StepState::Measuring { since, bound, way, .. } => timed(page, now.since(*since), *bound, way_role(*way)),
+        StepState::Ramping { .. } => {
+            let clock = step.ramp.as_ref().map(|ramp| ramp.clock);
+            clock.map_or_else(Line::new, |clock| timed(page, clock.spent(now), clock.bound, Role::Active))
+        }
         StepState::Checking { since, .. } | StepState::Stopping { since } => {
             Line::of(Role::Dim, ticking_text(now.since(*since)))
         }
@@ -260,6 +285,7 @@ fn word(state: &StepState) -> &'static str {
         StepState::Pending => "pending",
         StepState::Checking { .. }
         | StepState::Running { .. }
+        | StepState::Ramping { .. }
         | StepState::Stopping { .. }
         | StepState::Measuring { .. }
         | StepState::Resting { .. } => "at work",

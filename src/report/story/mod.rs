@@ -278,9 +278,15 @@ fn step_of(notice: &Notice) -> Option<StepId> {
         | Notice::StepInDoubt { step, .. }
         | Notice::StepSettled { step, .. }
         | Notice::StepFailed { step, .. }
+        | Notice::RampSet { step, .. }
+        | Notice::RampConfirmed { step, .. }
+        | Notice::RampHeld { step, .. }
+        | Notice::RampReleased { step, .. }
+        | Notice::RampAdvanced { step, .. }
         | Notice::UndoStarted { step, .. }
         | Notice::UndoSucceeded { step, .. }
         | Notice::UndoFailed { step, .. } => Some(step),
+        Notice::RampSetting { attempt, .. } => Some(attempt.step),
         Notice::GateOpened { gate }
         | Notice::GateAnswered { gate, .. }
         | Notice::GateExpired { gate }

@@ -22,9 +22,13 @@ impl View {
             | Notice::WindowClosed { .. }
             | Notice::BracketClosing { .. }
             | Notice::BracketReopening { .. }
+            | Notice::RampAdvanced { .. }
             | Notice::RollbackMeasuring { .. } => {}
             Notice::RunContinued => self.mode = Mode::Forward,
-            Notice::RunPaused { .. } => self.mode = Mode::Paused { why: why(plan, told) },
+            Notice::RunPaused { .. } => {
+                self.mode = Mode::Paused { why: why(plan, told) };
+                self.stand_ramps(plan, at);
+            }
             Notice::RunStopping { .. } => self.mode = Mode::Stopping { why: why(plan, told) },
             Notice::RunStuck { step } => self.get_stuck(plan, told, step),
             Notice::RunFinished { outcome } => self.end(plan, at, outcome),
@@ -33,6 +37,11 @@ impl View {
             Notice::PhaseSucceeded { phase } => self.end_phase(phase, at, PhaseState::Done),
             Notice::PhaseFailed { phase, .. } => self.end_phase(phase, at, PhaseState::Failed),
             Notice::StepStarted { step, attempt } => self.start_step(plan, step, attempt, at),
+            Notice::RampSetting { attempt, value } => self.set_value(plan, attempt.step, value, at),
+            Notice::RampSet { step, value } => self.note_value_set(plan, step, value, at),
+            Notice::RampConfirmed { step, value } => self.hold_value(plan, step, value, at),
+            Notice::RampHeld { step, why, .. } => self.keep_value(plan, step, why, told),
+            Notice::RampReleased { step, .. } => self.release_value(step),
             Notice::StepMeasuring { step, part } => self.measure_step(plan, step, part, at),
             Notice::StepRetrying { step, part, tries, .. } => self.rest_step(plan, step, part, tries, at),
             Notice::StepInDoubt { step, .. } => self.set_step(step, StepState::InDoubt),
@@ -114,6 +123,9 @@ impl View {
         it.released = false;
         it.in_effect |= attempt.is_some() && has_effect;
         it.attempts += u32::from(attempt.is_some());
+        if work.ramp().is_some() {
+            self.begin_ramp(step, at);
+        }
     }
 
     fn measure_step(&mut self, plan: &Plan, step: StepId, part: Part, at: Time) {
@@ -165,6 +177,7 @@ impl View {
         // From now on it is a run like any other.
         (self.ended, self.closes) = (None, None);
         self.going_back.start(at);
+        self.stand_ramps(plan, at);
         self.clock.stop(at);
         self.phases.iter_mut().for_each(|phase| phase.clock.stop(at));
         self.mode = Mode::RollingBack { to: place(plan, target), why: words::origin(plan, origin) };
@@ -276,6 +289,6 @@ fn length(work: &Work) -> Span {
         Action::Wait(Wait::For(span)) => *span,
         Action::Wait(Wait::Until { within, .. }) => *within,
         Action::Manual(manual) => manual.expires,
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) => work.timeout,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) | Action::Ramp(_) => work.timeout,
     }
 }

@@ -4,12 +4,14 @@
 mod fold;
 mod look;
 mod orders;
+mod ramp;
 mod step;
 mod stopwatch;
 mod watched;
 
 use std::sync::Arc;
 
+pub use ramp::{RampStage, RampView};
 pub use step::{StepState, StepView, Way};
 pub use stopwatch::Stopwatch;
 pub use watched::{GuardView, Health, ProbeView, Reading};
@@ -293,6 +295,7 @@ fn step_view(step: &crate::model::Step) -> StepView {
         in_effect: false,
         released: false,
         outcome: None,
+        ramp: RampView::of(step),
     }
 }
 

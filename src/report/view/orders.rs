@@ -9,6 +9,7 @@ use crate::report::words;
 impl View {
     /// Takes in one order of the engine.
     pub fn order(&mut self, plan: &Plan, at: Time, command: &Command) {
+        self.order_ramp(plan, at, command);
         match *command {
             Command::Ask { question, .. } => self.ask(plan, question.asked, at),
             Command::StopAttempt { attempt } => self.set_step(attempt.step, StepState::Stopping { since: at }),
@@ -17,6 +18,7 @@ impl View {
             Command::Arm { deadline } | Command::Release { deadline } => self.start_clock(deadline, at),
             Command::Disarm { deadline } | Command::Hold { deadline } => self.stop_clock(deadline, at),
             Command::StartAttempt { .. }
+            | Command::TakeValue { .. }
             | Command::Withdraw { .. }
             | Command::WatchWayBack { .. }
             | Command::UnwatchWayBack { .. }
@@ -45,6 +47,9 @@ impl View {
             | Asked::PhaseSuccess(..)
             | Asked::Success(..)
             | Asked::WaitUntil(..)
+            | Asked::Confirm(..)
+            | Asked::Advance(..)
+            | Asked::HoldWhile(..)
             | Asked::Restored(_) => return,
         };
         if self.may_check(step, part) {
@@ -59,6 +64,7 @@ impl View {
             StepState::Pending | StepState::Checking { .. } => true,
             StepState::Settled(_) | StepState::Stopping { .. } | StepState::InDoubt => part != Part::Forward,
             StepState::Running { .. }
+            | StepState::Ramping { .. }
             | StepState::Measuring { .. }
             | StepState::Resting { .. }
             | StepState::Asking { .. }
@@ -71,7 +77,10 @@ impl View {
         match deadline {
             Deadline::Run => self.clock.start(at),
             Deadline::Phase(phase) => self.phases[phase.index()].clock.start(at),
-            Deadline::Within(_)
+            // The clocks of a ramp are apart.
+            Deadline::Ramp(_)
+            | Deadline::RampHold(..)
+            | Deadline::Within(_)
             | Deadline::HoldFor(_)
             | Deadline::Retry { .. }
             | Deadline::Wait(..)
@@ -86,7 +95,10 @@ impl View {
         match deadline {
             Deadline::Run => self.clock.stop(at),
             Deadline::Phase(phase) => self.phases[phase.index()].clock.stop(at),
-            Deadline::Within(_)
+            // The clocks of a ramp are apart.
+            Deadline::Ramp(_)
+            | Deadline::RampHold(..)
+            | Deadline::Within(_)
             | Deadline::HoldFor(_)
             | Deadline::Retry { .. }
             | Deadline::Wait(..)

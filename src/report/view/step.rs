@@ -1,5 +1,6 @@
 //! A step at one moment.
 
+use super::{RampStage, RampView};
 use crate::model::{PhaseId, Span, StepOutcome, Time};
 
 /// A step at this moment.
@@ -25,6 +26,8 @@ pub struct StepView {
     pub released: bool,
     /// What it came to on the way forward, whatever happened since.
     pub outcome: Option<StepOutcome>,
+    /// Its ramp, where it is one.
+    pub ramp: Option<RampView>,
 }
 
 /// Where a step stands.
@@ -51,6 +54,11 @@ pub enum StepState {
         tries: (u32, u32),
         /// Going back?
         way: Way,
+    },
+    /// Its ramp is at a value.
+    Ramping {
+        /// What it does there.
+        stage: RampStage,
     },
     /// Its action is being stopped.
     Stopping {
@@ -113,6 +121,7 @@ impl StepState {
             Self::Settled(outcome) => matches!(outcome, StepOutcome::Failed | StepOutcome::Unknown),
             Self::Checking { .. }
             | Self::Running { .. }
+            | Self::Ramping { .. }
             | Self::Stopping { .. }
             | Self::Measuring { .. }
             | Self::Resting { .. }
@@ -124,7 +133,8 @@ impl StepState {
 
     /// Whether a rollback would have to stop it first.
     pub(super) fn is_running_forward(&self) -> bool {
-        matches!(self, Self::Running { way: Way::There, .. } | Self::Stopping { .. })
+        let sets = matches!(self, Self::Ramping { stage: RampStage::Setting });
+        sets || matches!(self, Self::Running { way: Way::There, .. } | Self::Stopping { .. })
     }
 
     /// Whether what waits for it may go on.

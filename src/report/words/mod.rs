@@ -5,17 +5,19 @@
 mod gate;
 mod guard;
 mod phase;
+mod ramp;
 mod reason;
 mod rollback;
 mod run;
 mod step;
 
+pub use ramp::{kept, place};
 pub use reason::{asked, cause, origin, pause, target};
 pub use step::failed_as;
 
 use super::text::{Role, one_line};
 use super::{Mark, Told};
-use crate::engine::{Cause, Notice, Origin};
+use crate::engine::{Cause, HeldBack, Notice, Origin};
 use crate::model::{GuardId, PhaseId, Plan, RunOutcome, StepId, Target};
 
 /// A notice in words. The names of the fields are those of the JSON line (DESIGN section 5).
@@ -43,6 +45,8 @@ pub struct News {
     pub cause: Option<&'static str>,
     /// Where a rollback leads: `start`, or the name of a step or phase.
     pub target: Option<String>,
+    /// The value of a ramp.
+    pub value: Option<serde_json::Value>,
 }
 
 impl News {
@@ -59,6 +63,7 @@ impl News {
             outcome: None,
             cause: None,
             target: None,
+            value: None,
         }
     }
 
@@ -129,6 +134,12 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::PhaseFailed { phase, cause } => phase::failed(plan, phase, cause),
         Notice::WindowClosed { phase } => phase::window_closed(plan, phase),
         Notice::StepStarted { step, attempt } => step::started(plan, step, attempt),
+        Notice::RampSetting { attempt, value } => ramp::setting(plan, attempt, value),
+        Notice::RampSet { step, value } => ramp::set(plan, step, value),
+        Notice::RampConfirmed { step, value } => ramp::confirmed(plan, step, value),
+        Notice::RampHeld { step, value, why } => ramp::held(plan, step, value, why),
+        Notice::RampReleased { step, value } => ramp::released(plan, step, value),
+        Notice::RampAdvanced { step, value } => ramp::advanced(plan, step, value),
         Notice::StepMeasuring { step, part } => step::measuring(plan, step, part),
         Notice::StepRetrying { step, part, tries, cause } => step::retrying(plan, step, part, tries, cause),
         Notice::StepInDoubt { step, part } => step::in_doubt(plan, step, part),
@@ -198,6 +209,8 @@ pub fn evidence(told: &Told) -> Option<&str> {
             | Notice::PhaseStarted { .. }
             | Notice::PhaseSucceeded { .. }
             | Notice::StepStarted { .. }
+            | Notice::RampSetting { .. }
+            | Notice::RampHeld { why: HeldBack::Operator, .. }
             | Notice::StepMeasuring { .. }
             | Notice::GateOpened { .. }
             | Notice::UndoStarted { .. }
@@ -220,6 +233,8 @@ pub fn who(told: &Told) -> Option<&str> {
             | Notice::OrderIgnored
             | Notice::GateAnswered { .. }
             | Notice::StepSettled { .. }
+            | Notice::RampHeld { why: HeldBack::Operator, .. }
+            | Notice::RampReleased { .. }
             | Notice::WayBackClosed
             | Notice::RollbackStarted { .. }
             | Notice::RollbackRefused { .. }

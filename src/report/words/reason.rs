@@ -53,6 +53,9 @@ pub fn asked(plan: &Plan, asked: Asked) -> String {
         Asked::DoneWhen(..) => "done_when",
         Asked::WaitUntil(..) => "the condition it waits for",
         Asked::Restored(_) => "restored",
+        Asked::Confirm(..) => "confirm",
+        Asked::Advance(..) => "advance",
+        Asked::HoldWhile(..) => "hold_while",
     };
     let text = asked.condition(plan).map(|id| format!(" `{}`", plan.condition(id).text)).unwrap_or_default();
     match asked.criterion(plan).and_then(|criterion| criterion.say.as_deref()) {

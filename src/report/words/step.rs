@@ -11,7 +11,7 @@ pub(super) fn started(plan: &Plan, step: StepId, attempt: Option<AttemptId>) -> 
     let (role, what) = match &it.forward.action {
         Action::Wait(_) => (Role::Active, format!("step {name} waits")),
         Action::Manual(_) => (Role::Ask, format!("step {name} is up to a person")),
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) => {
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) | Action::Ramp(_) => {
             (Role::Active, format!("step {name} starts"))
         }
     };

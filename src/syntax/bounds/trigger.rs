@@ -36,7 +36,12 @@ pub(in crate::syntax) fn all(plan: &Plan) -> Vec<Start> {
                 OnNo::Rollback(rollback) => add(&mut starts, Trigger::NoGo(id), rollback, when),
                 OnNo::Stop | OnNo::Pause => {}
             },
-            Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Manual(_) => {
+            Action::Run(_)
+            | Action::Http(_)
+            | Action::Sql(_)
+            | Action::Wait(_)
+            | Action::Manual(_)
+            | Action::Ramp(_) => {
                 add_policy(&mut starts, Trigger::StepFailed(id), &step.on_failure, when);
             }
         }

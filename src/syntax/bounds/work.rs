@@ -1,6 +1,6 @@
 //! How long one piece of work takes at most.
 
-use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, Span, Step, Wait, Work};
+use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, Ramp, Span, Step, Wait, Work};
 
 /// The first fresh verdict: a poll may just have begun and does not count, and the next one may use up its timeout (R13).
 pub(in crate::syntax) fn fresh(plan: &Plan, condition: ConditionId) -> Span {
@@ -32,8 +32,22 @@ pub(in crate::syntax) fn criterion_at_least(plan: &Plan, criterion: &Criterion) 
     covers.plus(samples).plus(criterion.hold_for.unwrap_or_default())
 }
 
-/// All attempts of the way forward with their pauses, and nothing else.
+/// How long the values of a ramp are held at least, however well it goes.
+pub(in crate::syntax) fn ramp_at_least(plan: &Plan, ramp: &Ramp) -> Span {
+    let covers = |condition: ConditionId| {
+        plan.condition(condition).probes.iter().map(|&id| plan.probe(id).covers).max().unwrap_or_default()
+    };
+    let read = ramp.advance.iter().map(|one| one.condition).chain(ramp.hold_while);
+    let seen = read.map(covers).max().unwrap_or_default();
+    let confirm = ramp.confirm.as_ref().map(|one| criterion_at_least(plan, one)).unwrap_or_default();
+    ramp.values.iter().fold(Span::ZERO, |sum, value| sum.plus(confirm.plus(value.hold).max(seen)))
+}
+
+/// All attempts of the way forward with their pauses, and nothing else. Those of a ramp share its timeout.
 pub(in crate::syntax) fn attempts(work: &Work) -> Span {
+    if work.ramp().is_some() {
+        return attempt(work);
+    }
     attempt(work).times(work.retry.attempts.max(1).into()).plus(work.retry.pauses())
 }
 
@@ -46,7 +60,7 @@ fn between_samples(plan: &Plan, criterion: &Criterion) -> Span {
 pub(in crate::syntax) fn attempt(work: &Work) -> Span {
     match &work.action {
         Action::Gate(_) | Action::Manual(_) => Span::ZERO,
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) => one_attempt(work),
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Ramp(_) => one_attempt(work),
     }
 }
 
@@ -75,13 +89,16 @@ pub(in crate::syntax) fn reopen(plan: &Plan, step: &Step) -> Span {
     all_attempts(plan, &step.forward, one_attempt(&step.forward))
 }
 
-/// What is awaited may take all of its time, a person's work too.
+/// What is awaited may take all of its time, a person's work too. Of a ramp only the setting of a value is an attempt.
 fn stop_attempt(work: &Work, on_stop: OnStop) -> Span {
-    match (&work.action, on_stop) {
-        (Action::Gate(_) | Action::Wait(_), _) | (Action::Manual(_), OnStop::Stop) => Span::ZERO,
-        (Action::Manual(_), OnStop::Finish) => work.timeout,
-        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Stop) => work.kill_after,
-        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Finish) => work.timeout.plus(work.kill_after),
+    let attempted = work.attempted();
+    match (&attempted.action, on_stop) {
+        (Action::Gate(_) | Action::Wait(_) | Action::Ramp(_), _) | (Action::Manual(_), OnStop::Stop) => Span::ZERO,
+        (Action::Manual(_), OnStop::Finish) => attempted.timeout,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Stop) => attempted.kill_after,
+        (Action::Run(_) | Action::Http(_) | Action::Sql(_), OnStop::Finish) => {
+            attempted.timeout.plus(attempted.kill_after)
+        }
     }
 }
 
@@ -89,7 +106,7 @@ fn one_attempt(work: &Work) -> Span {
     match &work.action {
         Action::Wait(Wait::For(span) | Wait::Until { within: span, .. }) => *span,
         Action::Gate(_) => Span::ZERO,
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Manual(_) => work.timeout,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Manual(_) | Action::Ramp(_) => work.timeout,
     }
 }
 
@@ -98,15 +115,20 @@ fn one_attempt(work: &Work) -> Span {
 fn all_attempts(plan: &Plan, work: &Work, attempt: Span) -> Span {
     let ask = |condition: Option<ConditionId>| condition.map_or(Span::ZERO, |condition| fresh(plan, condition));
     let before = ask(work.when).plus(ask(work.done_when)).plus(criteria(plan, &work.require));
-    let killing = match &work.action {
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) => work.kill_after,
-        Action::Wait(_) | Action::Gate(_) | Action::Manual(_) => Span::ZERO,
+    let attempted = work.attempted();
+    let killing = match &attempted.action {
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) => attempted.kill_after,
+        Action::Wait(_) | Action::Gate(_) | Action::Manual(_) | Action::Ramp(_) => Span::ZERO,
     };
-    let settling = match (&work.action, work.done_when) {
-        (Action::Http(http), Some(_)) => http.settle.unwrap_or(work.timeout),
+    let settling = match (&attempted.action, work.done_when) {
+        (Action::Http(http), Some(_)) => http.settle.unwrap_or(attempted.timeout),
         _ => Span::ZERO,
     };
     let asking = if killing == Span::ZERO { Span::ZERO } else { ask(work.done_when) };
     let each = attempt.plus(killing).plus(settling).plus(asking).plus(criteria(plan, &work.success));
+    // The attempts of a ramp share its timeout; only a criterion that fails behind it begins another.
+    if work.ramp().is_some() && work.success.is_empty() {
+        return before.plus(each);
+    }
     before.plus(each.times(work.retry.attempts.max(1).into())).plus(work.retry.pauses())
 }

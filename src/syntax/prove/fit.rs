@@ -35,9 +35,17 @@ fn one_step(proof: &mut Proof<'_>, id: StepId) -> bool {
         // It has no bound at all, which has been said.
         return false;
     }
+    if let Some(ramp) = step.forward.ramp() {
+        let takes = work::ramp_at_least(proof.plan, ramp);
+        if takes > one {
+            let (step, at) = (step.name.clone(), proof.at(Site::Step(id, "hold")));
+            proof.add(Finding::RampNeverFits { step, takes, bound: one, at });
+        }
+    }
     if one > bound {
         let (key, kind) = match step.forward.action {
             Action::Wait(_) => ("wait", "the wait"),
+            Action::Ramp(_) => ("timeout", "the ramp"),
             _ => ("timeout", "one attempt"),
         };
         let at = proof.at(Site::Step(id, key));
@@ -77,6 +85,9 @@ fn criteria(proof: &mut Proof<'_>) {
 fn of_work(proof: &mut Proof<'_>, work: &Work, site: impl Fn(&'static str) -> Site) {
     work.require.iter().for_each(|one| criterion(proof, one, || site("require")));
     work.success.iter().for_each(|one| criterion(proof, one, || site("success")));
+    if let Some(confirm) = work.ramp().and_then(|ramp| ramp.confirm.as_ref()) {
+        criterion(proof, confirm, || site("confirm"));
+    }
     if let Action::Wait(Wait::Until { condition, within }) = &work.action {
         let one = Criterion { condition: *condition, say: None, hold_for: None, within: Some(*within), count: None };
         criterion(proof, &one, || site("wait"));
@@ -111,6 +122,7 @@ fn waits(proof: &mut Proof<'_>) {
         let work = &plan.step(id).forward;
         let waits = match &work.action {
             Action::Wait(Wait::For(span)) if work.done_when.is_none() => *span,
+            Action::Ramp(ramp) if work.done_when.is_none() => work::ramp_at_least(plan, ramp),
             _ => Span::ZERO,
         };
         if work.when.is_some() { Span::ZERO } else { waits.plus(held(&work.success)) }

@@ -33,12 +33,14 @@ fn forward(proof: &mut Proof<'_>, id: StepId) {
         let at = proof.at(Site::Step(id, "retry"));
         proof.add(Finding::RetryNotIdempotent { step: name(), attempts, at });
     }
-    let is_remote = matches!(step.forward.action, Action::Http(_) | Action::Sql(_));
+    let is_remote = matches!(step.forward.attempted().action, Action::Http(_) | Action::Sql(_));
     if is_remote && !step.idempotent && step.forward.done_when.is_none() {
-        let at = proof.at(Site::Step(id, step.forward.action.word()));
+        let key = if step.forward.ramp().is_some() { "set" } else { step.forward.action.word() };
+        let at = proof.at(Site::Step(id, key));
         proof.add(Finding::CannotBeTold { step: name(), at });
     }
-    if step.forward.success.is_empty() {
+    let confirms = step.forward.ramp().is_some_and(|ramp| ramp.confirm.is_some());
+    if step.forward.success.is_empty() && !confirms {
         let at = proof.at(Site::Step(id, ""));
         proof.add(Finding::NotMeasured { step: name(), at });
     }
@@ -100,7 +102,8 @@ fn first_blind_effect(plan: &Plan, id: PhaseId) -> Option<StepId> {
             return Some(id);
         }
         let waits = matches!(step.forward.action, Action::Wait(Wait::Until { .. }));
-        seen[node.index()] = first || waits || !step.forward.success.is_empty();
+        let confirms = step.forward.ramp().is_some_and(|ramp| ramp.confirm.is_some());
+        seen[node.index()] = first || waits || confirms || !step.forward.success.is_empty();
     }
     None
 }
@@ -110,7 +113,9 @@ fn probes(proof: &mut Proof<'_>) {
     let mut used = vec![false; plan.probes().len()];
     let shown = plan.steps().iter().filter_map(|step| match &step.forward.action {
         Action::Gate(gate) => Some(&gate.show),
-        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Manual(_) => None,
+        Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Manual(_) | Action::Ramp(_) => {
+            None
+        }
     });
     let read = plan.conditions().iter().map(|condition| &condition.probes);
     shown.chain(read).flatten().for_each(|probe| used[probe.index()] = true);

@@ -1,14 +1,15 @@
 //! What is done: requests, statements, waits, questions to people, and what is read from their answers.
 
 use super::phase::POLICY;
+use super::ramp::RAMP;
 use super::{BOUND, COMMAND, DURATION, EXPRESSION, FREE, MANY, REFERENCES, TEMPLATE, key};
 use crate::syntax::spec::{Form, Group, Shape, Table};
 
 use Shape::{Any, Bool, Choice, Either, List, Map, Text, Whole};
 
 /// The keys of a step whose tables hold what its action is.
-pub(in crate::syntax) static ACTIONS: [(&str, &Table); 5] =
-    [("http", &HTTP), ("sql", &SQL), ("wait", &WAIT), ("gate", &GATE), ("manual", &MANUAL)];
+pub(in crate::syntax) static ACTIONS: [(&str, &Table); 6] =
+    [("http", &HTTP), ("sql", &SQL), ("wait", &WAIT), ("gate", &GATE), ("manual", &MANUAL), ("ramp", &RAMP)];
 
 pub(super) static HTTP: Table = Table {
     name: "http",

@@ -2,6 +2,7 @@
 
 use super::action::{GATE, HTTP, MANUAL, OUTPUT, SQL, WAIT};
 use super::phase::POLICY;
+use super::ramp::RAMP;
 use super::{
     ATTEMPTED, BOUND, COMMAND, CRITERIA, DURATION, ENV, EXPRESSION, FREE, MANY, POLICY_WORDS, REFERENCE, REFERENCES,
     TEMPLATE, TIMED, key,
@@ -47,7 +48,7 @@ pub(in crate::syntax) static STEP: Table = Table {
         WAIT_KEY,
         key("gate", Shape::Table(&GATE), "A go/no-go question to people."),
         MANUAL_KEY,
-        key("ramp", Shape::Table(&RAMP), "A value moved in steps, each held and measured.").later(),
+        key("ramp", Shape::Table(&RAMP), "A value moved in steps, each held and measured."),
         WHEN,
         REQUIRE,
         DONE_WHEN,
@@ -101,7 +102,7 @@ pub(in crate::syntax) static STEP: Table = Table {
         Group::one(
             "action",
             &["run", "http", "sql", "wait", "gate", "manual", "ramp"],
-            "say what it does: run, http, sql, wait, gate or manual",
+            "say what it does: run, http, sql, wait, gate, manual or ramp",
         ),
         Group {
             what: "way home",
@@ -116,16 +117,17 @@ pub(in crate::syntax) static STEP: Table = Table {
 
 const ATTEMPTED_OR_RAMP: &[&str] = &["run", "http", "sql", "manual", "ramp"];
 
-const RUN: Key = key("run", COMMAND, "A script for the shell, or a program and its arguments.");
+pub(super) const RUN: Key = key("run", COMMAND, "A script for the shell, or a program and its arguments.");
 pub(super) const CWD: Key = key("cwd", TEMPLATE, "The folder it starts in; relative to the runbook's.").with(&["run"]);
 pub(super) const RUN_ENV: Key = key("env", ENV, "Added to its environment.").with(&["run"]);
 pub(super) const STDIN: Key = key("stdin", TEMPLATE, "Fed to its standard input.").with(&["run"]);
 pub(super) const SHELL: Key = key("shell", List(&FREE, 1), "The shell for its text.").with(&["run"]);
-const EXIT: Key = key("exit", List(&Whole(0, 255), 1), "The exit codes that mean done.").default("[0]").with(&["run"]);
-const EXPECT: Key = key("expect", EXPRESSION, "Must hold over stdout, stderr, exit too.").with(&["run"]);
-const HOST: Key = key("host", TEMPLATE, "Run it there, over OpenSSH.").later();
-const HTTP_KEY: Key = key("http", Shape::Table(&HTTP), "A request over HTTP.");
-const SQL_KEY: Key = key("sql", Shape::Table(&SQL), "Statements over SQL, in one session.");
+pub(super) const EXIT: Key =
+    key("exit", List(&Whole(0, 255), 1), "The exit codes that mean done.").default("[0]").with(&["run"]);
+pub(super) const EXPECT: Key = key("expect", EXPRESSION, "Must hold over stdout, stderr, exit too.").with(&["run"]);
+pub(super) const HOST: Key = key("host", TEMPLATE, "Run it there, over OpenSSH.").later();
+pub(super) const HTTP_KEY: Key = key("http", Shape::Table(&HTTP), "A request over HTTP.");
+pub(super) const SQL_KEY: Key = key("sql", Shape::Table(&SQL), "Statements over SQL, in one session.");
 const WAIT_SHAPES: &[Shape] = &[DURATION, Shape::Table(&WAIT)];
 const WAIT_KEY: Key = key("wait", Either(WAIT_SHAPES), "For a while, or until something holds.");
 const MANUAL_KEY: Key = key("manual", Shape::Table(&MANUAL), "A person does it and says so.");
@@ -135,10 +137,11 @@ const DONE_WHEN: Key = key("done_when", EXPRESSION, "Where it holds there is not
 const SUCCESS: Key = key("success", CRITERIA, "Must be measured before it counts as done.");
 const TIMEOUT: Key = key("timeout", BOUND, "The bound of one attempt.").with(TIMED);
 const RETRY_KEY: Key = key("retry", Shape::Table(&RETRY), "How failing attempts are repeated.").with(ATTEMPTED_OR_RAMP);
-const KILL_AFTER: Key = key("kill_after", DURATION, "How long between TERM and KILL.").with(&["run"]);
-const SURVIVORS: Key = key("survivors", Choice(&["leave", "kill"]), "What becomes of daemons that it starts.")
-    .default("\"leave\"")
-    .with(&["run"]);
+pub(super) const KILL_AFTER: Key = key("kill_after", DURATION, "How long between TERM and KILL.").with(&["run"]);
+pub(super) const SURVIVORS: Key =
+    key("survivors", Choice(&["leave", "kill"]), "What becomes of daemons that it starts.")
+        .default("\"leave\"")
+        .with(&["run"]);
 
 pub(in crate::syntax) static UNDO: Table = Table {
     name: "undo",
@@ -172,20 +175,6 @@ pub(in crate::syntax) static UNDO: Table = Table {
         &["run", "http", "sql", "wait", "manual"],
         "say what it does: run, http, sql, wait or manual",
     )],
-};
-
-static RAMP: Table = Table {
-    name: "ramp",
-    doc: "A value moved in steps, each held and measured.",
-    keys: &[
-        key("values", Either(&[TEMPLATE, List(&Any, 1)]), "The values in order."),
-        key("set", Any, "The action that sets a value."),
-        key("confirm", EXPRESSION, "Shows that it is set."),
-        key("hold", DURATION, "How long each is held."),
-        key("advance", CRITERIA, "Must hold in every fresh sample of the hold."),
-        key("hold_while", EXPRESSION, "Stay while it holds."),
-    ],
-    one_of: &[],
 };
 
 static ESTIMATE: Table = Table {

@@ -43,6 +43,8 @@ pub enum Root {
     RunId,
     /// `runbook.<key>`.
     Runbook(String),
+    /// `value`: the present one of a ramp.
+    Value,
 }
 
 /// The two helpers.
@@ -62,6 +64,7 @@ impl Root {
             Self::Output { step, output } => format!("steps.{step}.outputs.{output}"),
             Self::RunId => "run.id".to_owned(),
             Self::Runbook(key) => format!("runbook.{key}"),
+            Self::Value => "value".to_owned(),
         }
     }
 }
@@ -220,7 +223,8 @@ fn root(path: &[String]) -> Result<(Root, &[String]), NoRoot> {
         ["runbook", ..] => {
             wrong(format!("there is no `{}`", names.join(".")), &format!("`runbook.` has {}", RUNBOOK_KEYS.join(", ")))
         }
-        ["item" | "value" | "event", ..] => Err((format!("`{}` is not supported yet", names[0]), None)),
+        ["value", ..] => Ok((Root::Value, &path[1..])),
+        ["item" | "event", ..] => Err((format!("`{}` is not supported yet", names[0]), None)),
         _ => {
             let help = match nearest(names.first().unwrap_or(&""), ["vars", "steps", "run", "runbook"]) {
                 Some(near) => format!("did you mean `{near}`?"),

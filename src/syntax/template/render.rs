@@ -121,6 +121,7 @@ pub(super) fn standing_variable(slot: &Slot) -> Option<String> {
         _ if !slot.fields.is_empty() || slot.helper.is_some() => None,
         Root::Var(name) => Some(format!("RUNBOOK_VAR_{}", name.to_ascii_uppercase())),
         Root::RunId => Some("RUNBOOK_RUN_ID".to_owned()),
+        Root::Value => Some("RUNBOOK_VALUE".to_owned()),
         Root::Output { .. } | Root::Runbook(_) => None,
     }
 }

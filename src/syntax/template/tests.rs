@@ -32,6 +32,7 @@ fn names() -> TemplateNames<'static> {
     TemplateNames {
         vars: [("x", Sight::Open), ("old_host", Sight::Open), ("password", Sight::Secret)].into(),
         steps: [("copy", [("rows", Sight::Open), ("token", Sight::Secret)].into())].into(),
+        value: false,
     }
 }
 
@@ -251,7 +252,7 @@ fn names_that_do_not_exist_are_refused_with_the_nearest() {
         ("{{run.di}}",          "there is no `run.di`"),
         ("{{runbook.nmae}}",    "there is no `runbook.nmae`"),
         ("{{item}}",            "`item` is not supported yet"),
-        ("{{value}}",           "`value` is not supported yet"),
+        ("{{value}}",           "there is no `value` here"),
         ("{{event.sentence}}",  "`event` is not supported yet"),
         ("{{#if vars.x}}a{{/if}}", "blocks, partials and decorators are not supported"),
         ("{{> part}}",          "blocks, partials and decorators are not supported"),

@@ -41,7 +41,7 @@ impl<'t> Path<'t> {
 
 const ROOTS: [&str; 3] = ["probe", "vars", "steps"];
 /// Of the format, and not of this version.
-const LATER: [&str; 5] = ["series", "baseline", "state", "item", "value"];
+const LATER: [&str; 4] = ["series", "baseline", "state", "item"];
 
 fn meant(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
@@ -72,6 +72,11 @@ impl Compiler<'_> {
             "steps" => self.step(path),
             later if LATER.contains(&later) => {
                 self.wrong_path(path.at, format!("`{later}` is not supported yet"), None)
+            }
+            "value" => {
+                let help =
+                    "the present value of a ramp is known in its `confirm`, `advance` and `hold_while`".to_owned();
+                self.wrong_path(path.at, "there is no `value` here", Some(help))
             }
             "probes" | "var" | "step" => {
                 let right = if path.root == "probes" { "probe" } else { &format!("{}s", path.root) };
