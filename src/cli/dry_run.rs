@@ -307,6 +307,8 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
     for id in plan.guard_ids() {
         let guard = plan.guard(id);
         let verdict = gauge.health(id).and_then(|health| health.verdict);
+        // A history of one sample says nothing.
+        let verdict = verdict.filter(|_| plan.condition(guard.require).series.is_empty());
         let kind = match verdict {
             Some(Verdict::Holds) => Kind::Fact,
             Some(_) if guard.scope == Scope::Everywhere => Kind::Finding,

@@ -107,7 +107,7 @@ impl Sketch {
     }
 
     fn condition(&mut self) -> ConditionId {
-        self.0.conditions.push(Condition { text: "true".to_owned(), probes: vec![] });
+        self.0.conditions.push(Condition { text: "true".to_owned(), probes: vec![], series: vec![] });
         ConditionId::at(self.0.conditions.len() - 1)
     }
 

@@ -11,9 +11,9 @@
 mod compile;
 mod evaluate;
 mod evidence;
+mod judged;
 mod names;
 mod node;
-mod number;
 mod value;
 
 use std::fmt;
@@ -23,9 +23,10 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 pub(crate) use self::names::nearest;
-pub use self::names::{Kind, Locals, Names};
+pub use self::names::{Kind, Locals, Measured, Names};
 use self::node::Node;
-use crate::model::{StepOutcome, Value, Verdict};
+use super::{Series, number};
+use crate::model::{Span, StepOutcome, Value, Verdict};
 
 /// Something wrong with the text of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +42,10 @@ pub struct ConditionError {
 /// What a condition reads, each once, in the order of its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
-    /// Probes, by name.
+    /// Probes, by name; also those of which only the history is read.
     pub probes: Vec<String>,
+    /// Of how many of them more than the last sample is read, and how far back.
+    pub series: Vec<(String, Span)>,
     /// Variables, by name.
     pub vars: Vec<String>,
     /// Steps whose outcome, attempts or outputs are read.
@@ -66,6 +69,8 @@ pub trait Scope {
     fn var(&self, name: &str) -> Option<Value>;
     /// The latest fresh value of `probe.<name>`.
     fn probe(&self, name: &str) -> Option<Json>;
+    /// What is kept of a probe.
+    fn series(&self, probe: &str) -> Option<&Series>;
     /// What became of a step.
     fn step_outcome(&self, step: &str) -> Option<StepOutcome>;
     /// How many attempts of it were started.

@@ -22,8 +22,8 @@ use serde_json::Value as Json;
 use self::guard::{Rule, Watch};
 use self::probe::{Probe, Sample};
 use self::question::{Asking, Terms};
-use super::{Locals, Names, Program, Scope, compile};
-use crate::model::{ConditionId, Count, GuardId, Plan, ProbeId, Span, StepOutcome, Time, Value, Verdict};
+use super::{Locals, Names, Program, Scope, Series, compile};
+use crate::model::{Condition, ConditionId, Count, GuardId, Plan, ProbeId, Span, StepOutcome, Time, Value, Verdict};
 
 pub use self::guard::Health;
 pub use self::probe::Latest;
@@ -89,14 +89,14 @@ struct Readers<K> {
 /// A condition, compiled when it is first needed: a run needs a few of a large plan's at a time.
 #[derive(Debug)]
 struct Prepared {
-    text: String,
-    probes: Vec<ProbeId>,
+    condition: Condition,
     program: OnceLock<Option<Program>>,
 }
 
 impl Prepared {
     fn program(&self) -> Option<&Program> {
-        let compiled = || compile(&self.text, Locals::All, &Names::unchecked()).ok().map(|compiled| compiled.program);
+        let compiled =
+            || compile(&self.condition.text, Locals::All, &Names::unchecked()).ok().map(|compiled| compiled.program);
         self.program.get_or_init(compiled).as_ref()
     }
 
@@ -104,7 +104,7 @@ impl Prepared {
         match self.program() {
             Some(program) => (program.judge(scope), program.evidence(scope)),
             // A plan's conditions have been compiled by `syntax` before.
-            None => (Verdict::NoData, format!("`{}` cannot be read", self.text)),
+            None => (Verdict::NoData, format!("`{}` cannot be read", self.condition.text)),
         }
     }
 }
@@ -123,6 +123,9 @@ impl Scope for Sampled<'_> {
     }
     fn probe(&self, name: &str) -> Option<Json> {
         self.probes[*self.by_name.get(name)?].latest.as_ref()?.value.clone()
+    }
+    fn series(&self, probe: &str) -> Option<&Series> {
+        self.probes[*self.by_name.get(probe)?].history.as_ref()
     }
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
         self.rest.step_outcome(step)
@@ -149,15 +152,18 @@ macro_rules! sampled {
 impl<K: Copy + Ord + Debug> Judge<K> {
     /// A judge of this plan's conditions and guards; nothing is asked yet.
     pub fn new(plan: &Plan) -> Self {
-        let conditions = plan.conditions().iter().map(|condition| Prepared {
-            text: condition.text.clone(),
-            probes: condition.probes.clone(),
-            program: OnceLock::new(),
-        });
+        let conditions = plan
+            .conditions()
+            .iter()
+            .map(|condition| Prepared { condition: condition.clone(), program: OnceLock::new() });
+        let mut probes: Vec<Probe> = plan.probes().iter().map(Probe::of).collect();
+        for (probe, _) in plan.conditions().iter().flat_map(|condition| &condition.series) {
+            probes[probe.index()].keep_history(plan.probe(*probe).keep);
+        }
         Self {
             conditions: conditions.collect(),
-            rules: plan.guards().iter().map(Rule::of).collect(),
-            probes: plan.probes().iter().map(Probe::of).collect(),
+            rules: plan.guards().iter().map(|guard| Rule::of(guard, plan.condition(guard.require))).collect(),
+            probes,
             probes_by_name: plan.probes().iter().enumerate().map(|(at, probe)| (probe.name.clone(), at)).collect(),
             asked: BTreeMap::new(),
             values: BTreeMap::new(),
@@ -188,16 +194,16 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     ) -> Vec<Finding<K>> {
         self.close(key);
         self.order += 1;
-        let probes = self.conditions[condition.index()].probes.clone();
-        for probe in &probes {
+        let terms = Terms { condition, count, hold, since, order: self.order };
+        let condition = &self.conditions[condition.index()].condition;
+        for probe in &condition.probes {
             self.readers[probe.index()].questions.push(key);
         }
-        let terms = Terms { condition, count, hold, since, order: self.order };
-        let mut asking = Asking::new(terms, &probes);
+        let mut asking = Asking::new(terms, condition);
         for sample in &mut asking.samples {
             let probe = &self.probes[sample.probe.index()];
             if let Some(latest) = &probe.latest
-                && asking.terms.is_fresh(latest, probe.covers)
+                && asking.terms.is_fresh(latest, probe.covers.plus(sample.reach))
             {
                 sample.take(latest.arrived);
             }
@@ -229,7 +235,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     pub fn watch_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
         self.unwatch_guard(guard);
         self.order += 1;
-        let probes = self.conditions[self.rules[guard.index()].require.index()].probes.clone();
+        let probes = self.conditions[self.rules[guard.index()].require.index()].condition.probes.clone();
         for probe in &probes {
             self.readers[probe.index()].guards.push(guard);
         }
@@ -275,7 +281,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
         for key in self.readers[probe.index()].questions.clone() {
             let asking = self.asked.get_mut(&key).expect("a reader of a probe is asked");
-            if asking.terms.is_fresh(&sample, covers) && asking.note(probe, arrived) {
+            if asking.is_fresh(probe, &sample, covers) && asking.note(probe, arrived) {
                 findings.extend(self.judge_question(key, scope));
             }
         }

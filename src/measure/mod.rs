@@ -3,9 +3,13 @@
 //! It must not know what a question is for, what follows from a verdict, or how a sample is taken: times and values come
 //! in as arguments.
 
+mod comparison;
 mod condition;
 mod judge;
+mod number;
+mod series;
 
 pub(crate) use condition::nearest;
-pub use condition::{Compiled, ConditionError, Kind, Locals, Names, Program, Reads, Scope, compile};
+pub use condition::{Compiled, ConditionError, Kind, Locals, Measured, Names, Program, Reads, Scope, compile};
 pub use judge::{Finding, Health, Judge, Latest};
+pub use series::{SAMPLES_MAX, Series};

@@ -9,6 +9,16 @@ pub struct Condition {
     pub text: String,
     /// The probes that it reads, in the order of the plan, each once.
     pub probes: Vec<ProbeId>,
+    /// Of which of them it reads more than the last sample, and how far back.
+    pub series: Vec<(ProbeId, Span)>,
+}
+
+impl Condition {
+    /// How far back it reads the samples of a probe, beyond the last one. It summarises that much, as a probe may by itself:
+    /// it is fresh only that much later (R13).
+    pub fn reach(&self, probe: ProbeId) -> Span {
+        self.series.iter().find(|(known, _)| *known == probe).map_or(Span::ZERO, |(_, reach)| *reach)
+    }
 }
 
 /// A condition that must hold: at once, for a while, within a bound, or in most of a number of samples.

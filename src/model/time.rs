@@ -81,6 +81,20 @@ impl Span {
         }
         (unit_before != u64::MAX).then_some(Self(total))
     }
+
+    /// As it stands in a runbook: `1h30m`, `1s500ms`.
+    pub fn written(self) -> String {
+        let mut rest = self.0;
+        let mut text = String::new();
+        for (unit, letters) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")] {
+            if rest >= unit {
+                text += &(rest / unit).to_string();
+                text += letters;
+                rest %= unit;
+            }
+        }
+        if text.is_empty() { "0s".to_owned() } else { text }
+    }
 }
 
 impl From<Duration> for Span {
@@ -152,6 +166,14 @@ mod tests {
         }
         for text in ["", "5", "s", "5 s", "1.5s", "-1s", "30m1h", "1s1s", "99999999999999999999s", "5µs"] {
             assert_eq!(Span::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_as_written_is_read_back() {
+        for (millis, text) in [(0, "0s"), (1500, "1s500ms"), (5_400_000, "1h30m"), (694_861_001, "8d1h1m1s1ms")] {
+            assert_eq!(Span::from_millis(millis).written(), text);
+            assert_eq!(Span::parse(text), Some(Span::from_millis(millis)));
         }
     }
 

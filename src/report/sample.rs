@@ -39,7 +39,10 @@ pub(super) fn draft() -> Draft {
         vars: Vec::new(),
         preflight: Vec::new(),
         probes: vec![probe("lag", Some("bytes")), probe("errors", Some("/s")), probe("new_writable", None)],
-        conditions: conditions.iter().map(|text| Condition { text: (*text).into(), probes: Vec::new() }).collect(),
+        conditions: conditions
+            .iter()
+            .map(|text| Condition { text: (*text).into(), probes: Vec::new(), series: Vec::new() })
+            .collect(),
         guards: vec![guard("errors", 1)],
         phases: vec![phase("warmup", 0..2), cutover(), complete()],
         steps: steps(),
@@ -192,6 +195,7 @@ fn probe(name: &str, unit: Option<&str>) -> Probe {
         as_: ProbeAs::Number,
         unit: unit.map(Into::into),
         covers: Span::ZERO,
+        keep: Span::ZERO,
     }
 }
 

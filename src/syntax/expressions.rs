@@ -39,7 +39,7 @@ impl<'t> Expressions<'t> {
         let text = node.text()?;
         let known = self.by_text.entry(text).or_insert_with(|| {
             let id = ConditionId::at(self.conditions.len());
-            self.conditions.push(Condition { text: text.to_owned(), probes: Vec::new() });
+            self.conditions.push(Condition { text: text.to_owned(), probes: Vec::new(), series: Vec::new() });
             self.places.push(Spot::new(&node.value.span()));
             Known { id, compiled: Vec::new() }
         });
@@ -48,10 +48,13 @@ impl<'t> Expressions<'t> {
             let errors = match measure::compile(text, locals, &self.names) {
                 Ok(compiled) => {
                     let read = compiled.reads.probes.iter().filter_map(|name| probes.get(name.as_str()).copied());
-                    let reads = &mut self.conditions[id.index()].probes;
-                    reads.extend(read);
-                    reads.sort_unstable();
-                    reads.dedup();
+                    let series = compiled.reads.series.iter();
+                    let series = series.filter_map(|(name, over)| Some((*probes.get(name.as_str())?, *over)));
+                    let condition = &mut self.conditions[id.index()];
+                    condition.series = series.collect();
+                    condition.probes.extend(read);
+                    condition.probes.sort_unstable();
+                    condition.probes.dedup();
                     Vec::new()
                 }
                 Err(errors) => errors,
@@ -70,7 +73,7 @@ impl Expressions<'_> {
     /// What stands where an expression should and none could be read, so that every id leads somewhere.
     pub(super) fn stand_in(&mut self) -> ConditionId {
         let id = ConditionId::at(self.conditions.len());
-        self.conditions.push(Condition { text: "true".to_owned(), probes: Vec::new() });
+        self.conditions.push(Condition { text: "true".to_owned(), probes: Vec::new(), series: Vec::new() });
         self.places.push(Spot::default());
         id
     }

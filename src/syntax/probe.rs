@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Site;
 use super::about::no_data;
+use super::misfit::Misfit;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::Reader;
 use super::template::Place;
+use crate::measure::{Measured, SAMPLES_MAX};
 use crate::model::{
     Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Run, RunCommand, Scope,
     Span, Sql, Statements, Template,
@@ -24,19 +26,42 @@ pub(super) fn kind(of: Fields<'_>) -> ProbeAs {
     }
 }
 
+/// What conditions may know of a probe.
+pub(super) fn measured(of: Fields<'_>) -> Measured {
+    Measured { kind: kind(of).into(), interval: interval(of), keep: keep(of) }
+}
+
+fn interval(of: Fields<'_>) -> Span {
+    of.span("interval").unwrap_or(Span::from_secs(1))
+}
+
+/// The longest history that is kept: memory has bounds.
+fn keep_max(of: Fields<'_>) -> Span {
+    interval(of).times(SAMPLES_MAX.try_into().unwrap_or(u64::MAX))
+}
+
+fn keep(of: Fields<'_>) -> Span {
+    of.span("keep").unwrap_or(Span::from_secs(600)).min(keep_max(of))
+}
+
 impl<'t> Reader<'t> {
     pub(super) fn read_probe(&mut self, name: &str, of: Fields<'t>) -> Probe {
         if of.text("bool").is_some() && !of.has("run") {
             self.out_of_place("bool", of.at_key("bool"), "\"exit\" goes with `run`; otherwise write `bool = true`");
         }
+        if of.span("keep").is_some_and(|said| said > keep_max(of)) {
+            let range = format!("at most {}: {SAMPLES_MAX} samples are kept", keep_max(of).written());
+            self.problem(Misfit::OutOfRange { key: "keep".to_owned(), range, at: of.at_key("keep") });
+        }
         Probe {
             name: name.to_owned(),
             source: self.source(of),
-            interval: of.span("interval").unwrap_or(Span::from_secs(1)),
+            interval: interval(of),
             timeout: of.span("timeout").unwrap_or(Span::from_secs(5)),
             as_: kind(of),
             unit: of.owned("unit"),
             covers: of.span("covers").unwrap_or_default(),
+            keep: keep(of),
         }
     }
 

@@ -189,7 +189,7 @@ impl<'t> Document<'t> {
         let vars = self.root.fields("vars").map(Fields::in_file_order).unwrap_or_default();
         let names = &mut reader.expressions.names;
         names.vars = vars.iter().map(|(name, _)| *name).collect();
-        names.probes = probes.iter().map(|(name, of)| (*name, probe::kind(*of).into())).collect();
+        names.probes = probes.iter().map(|(name, of)| (*name, probe::measured(*of))).collect();
         names.steps = reader.names.step_tables.iter().map(|(name, _)| *name).collect();
         reader.template_names.vars = vars.iter().map(|(name, node)| (*name, sight(*node))).collect();
         let outputs = |of: Fields<'t>| {

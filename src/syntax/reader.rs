@@ -126,8 +126,10 @@ impl<'t> Reader<'t> {
         if said.is_some() || patience == Patience::None {
             return said;
         }
-        let probes = || self.expressions.conditions[condition.index()].probes.iter().map(|id| &self.probes[id.index()]);
-        let covers = probes().map(|probe| probe.covers).max().unwrap_or_default();
+        let condition = &self.expressions.conditions[condition.index()];
+        let probes = || condition.probes.iter().map(|id| &self.probes[id.index()]);
+        let covers = condition.probes.iter().map(|id| self.probes[id.index()].covers.plus(condition.reach(*id)));
+        let covers = covers.max().unwrap_or_default();
         let interval = probes().map(|probe| probe.interval).max().unwrap_or_default();
         let samples = count.map_or(Span::ZERO, |count| interval.times(count.samples.into()));
         Some(PATIENCE.plus(hold_for.unwrap_or_default()).plus(covers).plus(samples))

@@ -176,7 +176,7 @@ impl Sketch {
 
     /// A criterion for whoever wants it.
     pub(super) fn criterion(&mut self, text: &str, within: Option<Span>) -> Criterion {
-        self.draft.conditions.push(Condition { text: text.into(), probes: vec![] });
+        self.draft.conditions.push(Condition { text: text.into(), probes: vec![], series: vec![] });
         let condition = ConditionId::at(self.draft.conditions.len() - 1);
         Criterion { condition, say: None, hold_for: None, within, count: None }
     }

@@ -1,6 +1,6 @@
 //! Rules that cross layers, each under its own name: from the text of a runbook to what it leads to.
 
-use runbook::measure::{Finding, Judge, Scope};
+use runbook::measure::{Finding, Judge, Scope, Series};
 use runbook::model::{ProbeId, StepOutcome, Time, Value, Verdict};
 use serde_json::{Value as Json, json};
 
@@ -36,6 +36,9 @@ impl Scope for Nothing {
         None
     }
     fn probe(&self, _: &str) -> Option<Json> {
+        None
+    }
+    fn series(&self, _: &str) -> Option<&Series> {
         None
     }
     fn step_outcome(&self, _: &str) -> Option<StepOutcome> {

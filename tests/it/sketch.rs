@@ -111,7 +111,7 @@ impl Sketch {
             vars: Vec::new(),
             preflight: Vec::new(),
             probes: Vec::new(),
-            conditions: vec![Condition { text: "true".into(), probes: Vec::new() }],
+            conditions: vec![Condition { text: "true".into(), probes: Vec::new(), series: Vec::new() }],
             guards: Vec::new(),
             phases: Vec::new(),
             steps: Vec::new(),

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::attempt::{Expect, Locals};
 use super::outputs::Outputs;
 use super::secret::{Secrets, hex};
-use crate::measure::{Program, Scope};
+use crate::measure::{Program, Scope, Series};
 use crate::model::{AttemptId, Part, Plan, RunId, StepId, StepOutcome, Value};
 use crate::syntax::template::Values;
 
@@ -204,6 +204,11 @@ impl Scope for View<'_> {
 
     fn probe(&self, name: &str) -> Option<Json> {
         self.probes.get(name).cloned()
+    }
+
+    fn series(&self, _probe: &str) -> Option<&Series> {
+        // The judge has the history; what is judged without it (`expect`) cannot read any.
+        None
     }
 
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {

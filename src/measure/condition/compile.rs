@@ -269,5 +269,6 @@ impl<'n> Compiler<'n> {
 
 mod calls;
 mod paths;
+mod series;
 
 use paths::Path;

@@ -28,6 +28,12 @@ pub(super) fn read(read: &Read, scope: &dyn Scope) -> Result {
     let value = match read {
         Read::Var(name) => scope.var(name).map(|value| Val::from_json(&value.json)),
         Read::Probe(name) => scope.probe(name).map(|json| Val::from_json(&json)),
+        Read::Fold { probe, fold, over } => {
+            let folded =
+                scope.series(probe).map_or_else(|| Err("no sample yet".to_owned()), |of| of.fold(*fold, *over));
+            return folded.map(Val::Number).map_err(|why| Missing(format!("{} has no data: {why}", read.name())));
+        }
+        Read::Judged(pair) => return pair.compare(scope).map(|judged| Val::text(pair.word(&judged))),
         Read::Outcome(step) => scope.step_outcome(step).map(|outcome| Val::text(outcome.word())),
         Read::Attempts(step) => scope.step_attempts(step).map(|attempts| Val::whole(attempts.into())),
         Read::Output(step, output) => scope.step_output(step, output).map(|value| Val::from_json(&value.json)),

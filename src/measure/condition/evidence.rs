@@ -96,16 +96,36 @@ fn reading(read: &Read, scope: &dyn Scope) -> String {
     let value = if is_secret(read, scope) {
         "(secret)".to_owned()
     } else {
-        evaluate::read(read, scope).map_or_else(|_| "no data".to_owned(), |value| shown(&value))
+        evaluate::read(read, scope).map_or_else(|missing| no_data(&missing), |value| shown(&value))
     };
-    format!("{} = {value}", read.name())
+    let why = match read {
+        Read::Judged(pair) => pair.compare(scope).map(|judged| format!(" ({})", pair.in_words(&judged))).ok(),
+        Read::Var(_)
+        | Read::Probe(_)
+        | Read::Fold { .. }
+        | Read::Outcome(_)
+        | Read::Attempts(_)
+        | Read::Output(..)
+        | Read::Local(_) => None,
+    };
+    format!("{} = {value}{}", read.name(), why.unwrap_or_default())
+}
+
+/// With the reason where one is known.
+fn no_data(missing: &Missing) -> String {
+    missing.0.split_once(" has no data: ").map_or_else(|| "no data".to_owned(), |(_, why)| format!("no data ({why})"))
 }
 
 fn is_secret(read: &Read, scope: &dyn Scope) -> bool {
     match read {
         Read::Var(name) => scope.var(name).is_some_and(|value| value.secret),
         Read::Output(step, output) => scope.step_output(step, output).is_some_and(|value| value.secret),
-        Read::Probe(_) | Read::Outcome(_) | Read::Attempts(_) | Read::Local(_) => false,
+        Read::Probe(_)
+        | Read::Fold { .. }
+        | Read::Judged(_)
+        | Read::Outcome(_)
+        | Read::Attempts(_)
+        | Read::Local(_) => false,
     }
 }
 
@@ -131,7 +151,7 @@ pub(super) fn shown(value: &Val) -> String {
     }
 }
 
-fn shown_decimal(decimal: f64) -> String {
+pub(super) fn shown_decimal(decimal: f64) -> String {
     let size = decimal.abs();
     if !decimal.is_finite() {
         return if decimal > 0.0 { "infinity" } else { "-infinity" }.to_owned();

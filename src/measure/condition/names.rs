@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::model::{Plan, ProbeAs};
+use crate::model::{Plan, Probe, ProbeAs, Span};
 
 /// A kind of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,27 @@ impl From<ProbeAs> for Kind {
     }
 }
 
+/// What is known of a probe before it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// What it gives.
+    pub kind: Kind,
+    /// How often.
+    pub interval: Span,
+    /// How much of its history is kept.
+    pub keep: Span,
+}
+
+impl Measured {
+    /// Anything, as far back as anybody asks: for the texts of a plan, which have been compiled before.
+    const UNCHECKED: Self = Self { kind: Kind::Any, interval: Span::ZERO, keep: Span::from_millis(u64::MAX) };
+
+    /// A probe of a plan.
+    pub fn of(probe: &Probe) -> Self {
+        Self { kind: probe.as_.into(), interval: probe.interval, keep: probe.keep }
+    }
+}
+
 /// The place an expression stands in: which names it has of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locals {
@@ -73,6 +94,14 @@ const RAMP: &[(&str, Kind)] = &[("value", Kind::Any)];
 const SQL: &[(&str, Kind)] = &[("row", Kind::Map), ("rows", Kind::Number)];
 
 impl Locals {
+    /// Whether what stands there is judged by samples, and their history is at hand.
+    pub(super) const fn has_history(self) -> bool {
+        match self {
+            Self::None | Self::All => true,
+            Self::Run | Self::Http | Self::Sql => false,
+        }
+    }
+
     /// Its names.
     pub(super) fn names(self) -> impl Iterator<Item = (&'static str, Kind)> {
         let groups: &[&[(&str, Kind)]] = match self {
@@ -92,8 +121,8 @@ impl Locals {
 pub struct Names<'a> {
     /// `vars.<name>`.
     pub vars: BTreeSet<&'a str>,
-    /// `probe.<name>`, with what it gives.
-    pub probes: BTreeMap<&'a str, Kind>,
+    /// `probe.<name>` and `series.<name>`, with what is known of them.
+    pub probes: BTreeMap<&'a str, Measured>,
     /// `steps.<name>`.
     pub steps: BTreeSet<&'a str>,
     /// Every name exists: the text has been compiled before.
@@ -102,7 +131,7 @@ pub struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// These names.
-    pub fn new(vars: BTreeSet<&'a str>, probes: BTreeMap<&'a str, Kind>, steps: BTreeSet<&'a str>) -> Self {
+    pub fn new(vars: BTreeSet<&'a str>, probes: BTreeMap<&'a str, Measured>, steps: BTreeSet<&'a str>) -> Self {
         Self { vars, probes, steps, unchecked: false }
     }
 
@@ -115,8 +144,8 @@ impl<'a> Names<'a> {
         self.unchecked || self.vars.contains(name)
     }
 
-    pub(super) fn probe(&self, name: &str) -> Option<Kind> {
-        if self.unchecked { Some(Kind::Any) } else { self.probes.get(name).copied() }
+    pub(super) fn measured(&self, name: &str) -> Option<Measured> {
+        if self.unchecked { Some(Measured::UNCHECKED) } else { self.probes.get(name).copied() }
     }
 
     pub(super) fn has_step(&self, name: &str) -> bool {
@@ -127,7 +156,7 @@ impl<'a> Names<'a> {
     pub fn of(plan: &'a Plan) -> Self {
         Self {
             vars: plan.vars().iter().map(|var| var.name.as_str()).collect(),
-            probes: plan.probes().iter().map(|probe| (probe.name.as_str(), probe.as_.into())).collect(),
+            probes: plan.probes().iter().map(|probe| (probe.name.as_str(), Measured::of(probe))).collect(),
             steps: plan.steps().iter().map(|step| step.name.as_str()).collect(),
             unchecked: false,
         }

@@ -1,6 +1,9 @@
 //! A condition after names were resolved: what is evaluated.
 
+use super::judged::Pair;
 use super::value::Val;
+use crate::measure::series::Fold;
+use crate::model::Span;
 
 /// A part of an expression.
 #[derive(Debug)]
@@ -44,10 +47,18 @@ pub(super) enum Node {
 }
 
 /// What the scope is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Read {
     Var(String),
     Probe(String),
+    /// `series.<probe>.avg("30s")`.
+    Fold {
+        probe: String,
+        fold: Fold,
+        over: Span,
+    },
+    /// `judge(series.<new>, series.<old>)`.
+    Judged(Box<Pair>),
     Outcome(String),
     Attempts(String),
     Output(String, String),
@@ -133,6 +144,8 @@ impl Read {
         match self {
             Self::Var(name) => format!("vars.{name}"),
             Self::Probe(name) => format!("probe.{name}"),
+            Self::Fold { probe, fold, over } => format!("series.{probe}.{}", fold.call(*over)),
+            Self::Judged(pair) => pair.name(),
             Self::Outcome(step) => format!("steps.{step}.outcome"),
             Self::Attempts(step) => format!("steps.{step}.attempts"),
             Self::Output(step, output) => format!("steps.{step}.outputs.{output}"),

@@ -5,23 +5,41 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::model::Time;
 
 /// Values by the name that stands in the text; secret where the name has a `!` in front.
 #[derive(Default)]
-struct Values(BTreeMap<String, Json>, RefCell<u32>);
+struct Values {
+    named: BTreeMap<String, Json>,
+    asked: RefCell<u32>,
+    history: BTreeMap<&'static str, Series>,
+}
 
 impl Values {
     fn of(values: &[(&str, Json)]) -> Self {
-        Self(values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(), RefCell::default())
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Self { named: values, ..Self::default() }
+    }
+
+    /// Histories with a sample every second.
+    fn with_history(history: &[(&'static str, &[f64])]) -> Self {
+        let series = |values: &[f64]| {
+            let mut series = Series::new(Span::from_secs(600));
+            for (second, value) in (1..).zip(values) {
+                series.take(Time::from_millis(second * 1000), Some(&json!(value)));
+            }
+            series
+        };
+        Self { history: history.iter().map(|(name, values)| (*name, series(values))).collect(), ..Self::default() }
     }
 
     fn get(&self, name: &str) -> Option<Json> {
-        *self.1.borrow_mut() += 1;
-        self.0.get(name).cloned()
+        *self.asked.borrow_mut() += 1;
+        self.named.get(name).cloned()
     }
 
     fn value(&self, name: &str) -> Option<Value> {
-        let secret = self.0.get(&format!("!{name}")).cloned().map(|json| Value { json, secret: true });
+        let secret = self.named.get(&format!("!{name}")).cloned().map(|json| Value { json, secret: true });
         secret.or_else(|| self.get(name).map(|json| Value { json, secret: false }))
     }
 }
@@ -32,6 +50,9 @@ impl Scope for Values {
     }
     fn probe(&self, name: &str) -> Option<Json> {
         self.get(&format!("probe.{name}"))
+    }
+    fn series(&self, probe: &str) -> Option<&Series> {
+        self.history.get(probe)
     }
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
         self.get(&format!("steps.{step}.outcome")).map(|_| StepOutcome::Done)
@@ -50,7 +71,9 @@ impl Scope for Values {
 fn names() -> Names<'static> {
     let kinds =
         [("lag", Kind::Number), ("other", Kind::Number), ("up", Kind::Bool), ("name", Kind::Text), ("any", Kind::Any)];
-    Names::new(["limit", "list", "password", "map"].into(), kinds.into(), ["copy", "drop_old"].into())
+    let (interval, keep) = (Span::from_secs(1), Span::from_secs(600));
+    let probes = kinds.map(|(name, kind)| (name, Measured { kind, interval, keep }));
+    Names::new(["limit", "list", "password", "map"].into(), probes.into(), ["copy", "drop_old"].into())
 }
 
 fn compiled(text: &str) -> Program {
@@ -190,7 +213,6 @@ fn every_wrong_name_is_said_with_its_place_and_the_nearest_one() {
     );
     assert_eq!(refusal("lag < 1"), "[lag] there is no `lag` here (write `probe.lag`)");
     assert_eq!(refusal("'ä' == 'ä' && probe.lga < 1"), "[probe.lga] there is no probe `lga` (did you mean `lag`?)");
-    assert_eq!(refusal("series.lag.avg('1m') < 1"), "[series.lag.avg] `series` is not supported yet");
     for name in ["baseline.lag.p99 < 1", "state.x", "item == 1"] {
         assert!(refusal(name).contains("is not supported yet"), "{name}");
     }
@@ -245,6 +267,7 @@ fn reads_are_said_once_each_in_the_order_of_the_text() {
         reads,
         Reads {
             probes: vec!["lag".into(), "up".into()],
+            series: vec![],
             vars: vec!["limit".into()],
             steps: vec!["copy".into()],
             outputs: vec![("copy".into(), "rows".into())],
@@ -367,4 +390,144 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_history_of_a_probe_comes_to_numbers() {
+    let values = Values::with_history(&[("lag", &[10.0, 20.0, 30.0, 40.0]), ("other", &[5.0])]);
+    for text in [
+        "series.lag.avg('4s') == 25",
+        "series.lag.min('2s') == 30 && series.lag.max('1m') == 40",
+        "series.lag.p(50, '4s') == 25 && series.lag.p(99.5, '4s') > 39",
+        "series.lag.count('3s') == 3 && series.lag.rate('4s') == 10",
+        "max(series.lag.avg('2s'), 5) * 2 == 70",
+    ] {
+        assert_eq!(compiled(text).judge(&values), Holds, "{text}");
+    }
+    for text in ["series.any.avg('4s') < 100", "series.other.rate('4s') < 100", "series.any.count('4s') == 0"] {
+        assert_eq!(compiled(text).judge(&values), NoData, "{text}");
+        assert_eq!(compiled(&format!("{text} || true")).judge(&values), Holds, "{text}");
+    }
+    let evidence = |text: &str| compiled(text).evidence(&values);
+    assert_eq!(evidence("series.lag.p(50, '4s') < 20"), "series.lag.p(50, \"4s\") = 25 (must be < 20)");
+    let few = "series.other.rate(\"4s\") = no data (1 of 2 samples in 4s) (must be < 9)";
+    assert_eq!(evidence("series.other.rate('4s') < 9"), few);
+}
+
+#[test]
+fn what_a_condition_reads_of_a_series_is_the_longest_stretch() {
+    let text =
+        "series.lag.avg('30s') < probe.other && series.lag.max('1m') < 9 && judge(series.other, series.lag) == 'pass'";
+    let reads = compile(text, Locals::None, &names()).unwrap().reads;
+    assert_eq!(reads.probes, ["lag", "other"]);
+    assert_eq!(reads.series, [("lag".to_owned(), Span::from_secs(300)), ("other".to_owned(), Span::from_secs(300))]);
+}
+
+#[test]
+fn two_series_are_judged_by_enough_points_or_not_at_all() {
+    let old: Vec<f64> = (0..60).map(|n| f64::from(n % 7)).collect();
+    let new: Vec<f64> = old.iter().map(|value| value + 3.0).collect();
+    let few = &new[..49];
+    let text = "judge(series.lag, series.other, { over: '1m', points: 50 }) == 'pass'";
+    let judged = |new: &[f64], old: &[f64]| {
+        let values = Values::with_history(&[("lag", new), ("other", old)]);
+        (compiled(text).judge(&values), compiled(text).evidence(&values))
+    };
+    assert_eq!(judged(&old, &old).0, Holds);
+    insta::assert_snapshot!(judged(&new, &old).1, @r#"judge(series.lag, series.other) = "high" (60 points against 60, shift 3 between 2 and 4 at 98%, p < 0.0001, larger in 83.9% of pairs) (must be "pass")"#);
+    assert_eq!(judged(&new, &old).0, Fails);
+    // Missing data never passes, on either side.
+    assert_eq!(judged(few, &old).0, NoData);
+    assert_eq!(judged(&old, few).0, NoData);
+    insta::assert_snapshot!(judged(&old, few).1, @r#"judge(series.lag, series.other) = no data (49 of 50 points of series.other in 1m) (must be "pass")"#);
+    let high = compiled("judge(series.lag, series.other, { over: '1m' }) == 'high'");
+    assert_eq!(high.judge(&Values::with_history(&[("lag", &new), ("other", &old)])), Holds);
+    let low = compiled("judge(series.lag, series.other, { 'over': '1m', confidence: 0.9, tolerance: 0 }) == 'low'");
+    assert_eq!(low.judge(&Values::with_history(&[("lag", &old), ("other", &new)])), Holds);
+}
+
+#[test]
+fn a_series_that_cannot_be_read_is_refused_with_its_place() {
+    let texts = [
+        "series.lag < 1",
+        "has(series.lag)",
+        "series.lga.avg('30s') < 1",
+        "series.name.avg('30s') < 1",
+        "series.lag.mean('30s') < 1",
+        "series.lag.rat('30s') < 1",
+        "series.lag.avg() < 1",
+        "series.lag.avg(30) < 1",
+        "series.lag.avg('soon') < 1",
+        "series.lag.avg('0s') < 1",
+        "series.lag.p('30s') < 1",
+        "series.lag.p(101, '30s') < 1",
+        "series.lag.avg('11m') < 1",
+        "series.lag.rate('1s') < 1",
+        "series.lag.avg('30s') == 'high'",
+        "judge(series.lag) == 'pass'",
+        "judge(series.lag, probe.other) == 'pass'",
+        "judge(series.lag, series.up) == 'pass'",
+        "judge(series.lag, series.other, { ovr: '5m' }) == 'pass'",
+        "judge(series.lag, series.other, { confidence: 98 }) == 'pass'",
+        "judge(series.lag, series.other, { tolerance: 1.0 }) == 'pass'",
+        "judge(series.lag, series.other, { points: 20 }) == 'pass'",
+        "judge(series.lag, series.other, { over: '30s' }) == 'pass'",
+        "judge(series.lag, series.other) == 'passed'",
+        "judge(series.lag, series.other)",
+    ];
+    let refused: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}", refusal(text))).collect();
+    insta::assert_snapshot!(refused.join("\n"), @r#"
+    series.lag < 1
+        [series.lag] `series.lag` alone has no value (write `series.<probe>.avg("30s")`, or min, max, rate, p, count)
+    has(series.lag)
+        [series.lag] `series.lag` alone has no value (write `series.<probe>.avg("30s")`, or min, max, rate, p, count)
+    series.lga.avg('30s') < 1
+        [series.lga.avg] there is no probe `lga` (did you mean `lag`?)
+    series.name.avg('30s') < 1
+        [series.name.avg] a series is one of numbers, and `probe.name` is text
+    series.lag.mean('30s') < 1
+        [series.lag.mean] a series has no `mean` (a series has avg, min, max, rate, p, count)
+    series.lag.rat('30s') < 1
+        [series.lag.rat] a series has no `rat` (did you mean `rate`?)
+    series.lag.avg() < 1
+        [series.lag.avg] `avg` of a series needs a length of time (write `series.lag.avg("30s")`)
+    series.lag.avg(30) < 1
+        [30] this is no length of time (write one out, such as "30s" or "5m")
+    series.lag.avg('soon') < 1
+        ['soon'] this is no length of time (write one out, such as "30s" or "5m")
+    series.lag.avg('0s') < 1
+        ['0s'] this is no length of time (write one out, such as "30s" or "5m")
+    series.lag.p('30s') < 1
+        [series.lag.p] `p` needs a percentage and a length of time (write `series.lag.p(99, "30s")`)
+    series.lag.p(101, '30s') < 1
+        [101] the first argument of `p` is a percentage, 0 to 100
+    series.lag.avg('11m') < 1
+        ['11m'] this reads 11m of `series.lag`, and 10m are kept (write `keep = "11m"` into [probe.lag])
+    series.lag.rate('1s') < 1
+        [series.lag.rate] `rate` needs 2 samples, and 1s has one (probe `lag` is measured every 1s: take several times that)
+    series.lag.avg('30s') == 'high'
+        [==] a number is never equal to text
+    judge(series.lag) == 'pass'
+        [(] `judge` compares two series (write `judge(series.new, series.old, { over: "5m" })`)
+    judge(series.lag, probe.other) == 'pass'
+        [(] `judge` compares two series (write `judge(series.new, series.old, { over: "5m" })`)
+    judge(series.lag, series.up) == 'pass'
+        [series] a series is one of numbers, and `probe.up` is true or false
+    judge(series.lag, series.other, { ovr: '5m' }) == 'pass'
+        [ovr] `judge` has no `ovr` (did you mean `over`?)
+    judge(series.lag, series.other, { confidence: 98 }) == 'pass'
+        [98] `confidence` is above 0.5 and below 1
+    judge(series.lag, series.other, { tolerance: 1.0 }) == 'pass'
+        [1.0] `tolerance` is at least 0 and below 1
+    judge(series.lag, series.other, { points: 20 }) == 'pass'
+        [20] `points` is a whole number of at least 50
+    judge(series.lag, series.other, { over: '30s' }) == 'pass'
+        [(] 30s of `series.lag` are fewer than 50 points (probe `lag` is measured every 1s)
+    judge(series.lag, series.other) == 'passed'
+        [==] there is no answer of `judge` `passed` (did you mean `pass`?)
+    judge(series.lag, series.other)
+        [judge(series.lag, series.other)] a condition must be true or false, and this is text (compare it with something: `... == "ready"`)
+    "#);
+    let in_expect = compile("series.lag.avg('30s') < 1", Locals::Run, &names()).map(|_| ()).unwrap_err();
+    assert_eq!(in_expect[0].message, "`series` has no place in an `expect`");
 }

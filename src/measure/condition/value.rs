@@ -37,7 +37,7 @@ impl Val {
         match json {
             Json::Null => Self::Null,
             Json::Bool(is) => Self::Bool(*is),
-            Json::Number(number) => Self::Number(from_json_number(number)),
+            Json::Number(number) => Self::Number(Number::from_json(number)),
             Json::String(text) => Self::text(text),
             Json::Array(items) => Self::list(items.iter().map(Self::from_json).collect()),
             Json::Object(map) => {
@@ -116,15 +116,4 @@ impl Val {
             _ => None,
         }
     }
-}
-
-fn from_json_number(number: &serde_json::Number) -> Number {
-    number
-        .as_i64()
-        .map(i128::from)
-        .or_else(|| number.as_u64().map(i128::from))
-        .map(Number::Whole)
-        // JSON has no NaN.
-        .or_else(|| number.as_f64().and_then(Number::from_decimal))
-        .unwrap_or(Number::Whole(0))
 }

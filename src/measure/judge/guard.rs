@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Probe, Sample};
-use crate::model::{self, ConditionId, NoData, ProbeId, Span, Time, Verdict};
+use crate::model::{self, Condition, ConditionId, NoData, ProbeId, Span, Time, Verdict};
 
 /// What a guard asks for.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Rule {
     pub(super) failures: u32,
     pub(super) of: u32,
     no_data: NoData,
+    /// How far back it reads the samples of its probes.
+    reach: Span,
 }
 
 /// How a watched guard stands, for people.
@@ -72,13 +74,14 @@ pub(super) struct Watch {
 }
 
 impl Rule {
-    pub(super) fn of(guard: &model::Guard) -> Self {
+    pub(super) fn of(guard: &model::Guard, require: &Condition) -> Self {
         Self {
             require: guard.require,
             every: guard.every,
             failures: guard.failures,
             of: guard.of,
             no_data: guard.no_data,
+            reach: require.series.iter().map(|(_, reach)| *reach).max().unwrap_or_default(),
         }
     }
 }
@@ -132,7 +135,7 @@ impl Watch {
         self.probes.iter_mut().for_each(|seen| seen.is_new = false);
         self.verdict = Some(verdict);
         self.evidence = evidence;
-        if verdict != Verdict::NoData || rule.no_data != NoData::Ignore {
+        if verdict != Verdict::NoData || rule.no_data != NoData::Ignore && !self.is_filling(rule, now) {
             self.last.push_back(verdict);
             while self.last.len() > rule.of as usize {
                 self.last.pop_front();
@@ -145,6 +148,11 @@ impl Watch {
         self.is_breached = reached(self.failing(rule));
         self.is_blind = rule.no_data == NoData::Pause && reached(self.count(|verdict| verdict == Verdict::NoData));
         News { held, breached: self.is_breached && !was_breached, blind: self.is_blind && !was_blind }
+    }
+
+    /// Whether a history may be too short because the watch is: until it has held once, and no longer than it reads back.
+    fn is_filling(&self, rule: &Rule, now: Time) -> bool {
+        !self.has_held && now <= self.since.after(rule.reach) && rule.reach > Span::ZERO
     }
 
     fn count(&self, is: impl Fn(Verdict) -> bool) -> u32 {

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::measure::Series;
 use crate::model::{self, Span, Time};
 
 /// One value of a probe at one time.
@@ -22,6 +23,8 @@ pub(super) struct Probe {
     pub(super) latest: Option<Sample>,
     pub(super) good_since: Option<Time>,
     pub(super) under_way: Option<(Time, u64)>,
+    /// Where something reads more than the last sample.
+    pub(super) history: Option<Series>,
 }
 
 /// The last sample of a probe, for people.
@@ -44,7 +47,13 @@ impl Probe {
             latest: None,
             good_since: None,
             under_way: None,
+            history: None,
         }
+    }
+
+    /// From now on its samples are kept for that long.
+    pub(super) fn keep_history(&mut self, keep: Span) {
+        self.history.get_or_insert_with(|| Series::new(keep));
     }
 
     /// Keeps a sample that arrived.
@@ -52,6 +61,9 @@ impl Probe {
         // The poll that began at that time is this one: there are never two of a probe.
         let order = self.under_way.take().filter(|(began, _)| *began == asked).map_or(0, |(_, order)| order);
         self.good_since = value.as_ref().map(|_| self.good_since.unwrap_or(asked));
+        if let Some(history) = &mut self.history {
+            history.take(asked, value.as_ref());
+        }
         let sample = Sample { asked, arrived, value, order };
         self.latest = Some(sample.clone());
         sample

@@ -1,7 +1,7 @@
 //! One open question: which fresh samples it has, and what it has said.
 
-use super::{Finding, Probe};
-use crate::model::{ConditionId, Count, ProbeId, Span, Time, Verdict};
+use super::{Finding, Probe, Sample};
+use crate::model::{Condition, ConditionId, Count, ProbeId, Span, Time, Verdict};
 
 /// What was asked.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Terms {
 #[derive(Debug)]
 pub(super) struct Had {
     pub(super) probe: ProbeId,
+    /// How far back its samples are read, beyond the last one.
+    pub(super) reach: Span,
     /// When the last fresh sample arrived.
     pub(super) arrived: Option<Time>,
     /// Whether one came since it was last counted.
@@ -47,14 +49,21 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn new(terms: Terms, probes: &[ProbeId]) -> Self {
-        let samples = probes.iter().map(|probe| Had { probe: *probe, arrived: None, is_new: false }).collect();
+    pub(super) fn new(terms: Terms, condition: &Condition) -> Self {
+        let had = |probe: &ProbeId| Had { probe: *probe, reach: condition.reach(*probe), arrived: None, is_new: false };
+        let samples = condition.probes.iter().map(had).collect();
         Self { terms, samples, said: None, last: None, tally: (0, 0), held: 0, is_broken: false }
     }
 
     /// Whether every probe has a fresh sample.
     pub(super) fn is_complete(&self) -> bool {
         self.samples.iter().all(|had| had.arrived.is_some())
+    }
+
+    /// Whether a sample of a probe that covers so much by itself counts.
+    pub(super) fn is_fresh(&self, probe: ProbeId, sample: &Sample, covers: Span) -> bool {
+        let mut of_probe = self.samples.iter().filter(|had| had.probe == probe);
+        of_probe.all(|had| self.terms.is_fresh(sample, covers.plus(had.reach)))
     }
 
     /// Notes a fresh sample; whether the question can be judged.
@@ -155,9 +164,13 @@ impl Asking {
 
     /// When a poll of this probe may serve it next.
     pub(super) fn next_poll(&self, probe: ProbeId, of: &Probe) -> Time {
-        let has = self.samples.iter().any(|had| had.probe == probe && had.arrived.is_some());
-        if has {
+        let had = |is: fn(&Had) -> bool| self.samples.iter().any(|had| had.probe == probe && is(had));
+        if had(|had| had.arrived.is_some()) {
             return of.next_regular();
+        }
+        // A history is sampled from the moment that is asked about, long before it is fresh.
+        if had(|had| had.reach > Span::ZERO) {
+            return of.next_regular().max(self.terms.since);
         }
         let from = self.terms.since.after(of.covers);
         let first = if of.covers == Span::ZERO { from } else { from.after(Span::from_millis(1)) };

@@ -8,13 +8,15 @@ use crate::model::{
     Scope as Awake,
 };
 
-const CONDITIONS: [(&str, &[usize]); 7] = [
+const CONDITIONS: [(&str, &[usize]); 9] = [
     ("probe.a < 10", &[0]),
     ("probe.a < 10 && probe.b < 10", &[0, 1]),
     ("probe.c < 10", &[2]),
     ("vars.x == 1", &[]),
     ("probe.a < 10 || steps.s.outcome == 'done'", &[0]),
     ("probe.a < 10 || probe.b < 10", &[0, 1]),
+    ("series.a.avg('30s') < 10", &[0]),
+    ("series.a.rate('10s') < 10", &[0]),
     ("probe.a == value", &[0]),
 ];
 
@@ -35,6 +37,7 @@ fn plan(no_data: NoData) -> Plan {
         as_: ProbeAs::Number,
         unit: None,
         covers: Span::from_secs(covers),
+        keep: Span::from_secs(600),
     };
     let guard = |require| Guard {
         name: format!("g{require}"),
@@ -64,9 +67,13 @@ fn plan(no_data: NoData) -> Plan {
         on_interrupt: OnInterrupt::Leave,
         output_max: 1,
     };
-    let condition = |(text, probes): &(&str, &[usize])| Condition {
-        text: (*text).to_owned(),
-        probes: probes.iter().map(|at| ProbeId::at(*at)).collect(),
+    let condition = |(text, probes): &(&str, &[usize])| {
+        let series = compile(text, Locals::All, &Names::unchecked()).expect("it is a condition").reads.series;
+        Condition {
+            text: (*text).to_owned(),
+            probes: probes.iter().map(|at| ProbeId::at(*at)).collect(),
+            series: series.into_iter().map(|(_, reach)| (ProbeId::at(0), reach)).collect(),
+        }
     };
     Plan::new(Draft {
         about,
@@ -74,7 +81,7 @@ fn plan(no_data: NoData) -> Plan {
         preflight: Vec::new(),
         probes: vec![probe("a", 0), probe("b", 0), probe("c", 30)],
         conditions: CONDITIONS.iter().map(condition).collect(),
-        guards: vec![guard(0), guard(1)],
+        guards: vec![guard(0), guard(1), guard(7)],
         phases: Vec::new(),
         steps: Vec::new(),
     })
@@ -92,6 +99,9 @@ impl Scope for World {
         Some(Value { json: json!(self.x), secret: false })
     }
     fn probe(&self, _: &str) -> Option<Json> {
+        None
+    }
+    fn series(&self, _: &str) -> Option<&Series> {
         None
     }
     fn step_outcome(&self, _: &str) -> Option<StepOutcome> {
@@ -423,10 +433,44 @@ fn each_question_has_the_value_that_it_was_given_until_it_is_withdrawn() {
     let mut bench = bench();
     bench.judge.give_value('p', json!(10));
     bench.judge.give_value('q', json!(20));
-    assert_eq!((bench.ask('p', 6, 0), bench.ask('q', 6, 0)), (String::new(), String::new()));
+    assert_eq!((bench.ask('p', 8, 0), bench.ask('q', 8, 0)), (String::new(), String::new()));
     assert_eq!(bench.sample('a', 1, 10), "p Holds, q Fails");
     assert_eq!(bench.sample('a', 1001, 20), "p Fails, q Holds");
-    assert_eq!(bench.ask('q', 6, 0), "q Holds", "asked anew it still has it");
+    assert_eq!(bench.ask('q', 8, 0), "q Holds", "asked anew it still has it");
     bench.judge.withdraw('q');
-    assert_eq!(bench.ask('q', 6, 0), "q NoData");
+    assert_eq!(bench.ask('q', 8, 0), "q NoData");
+}
+
+#[test]
+fn a_history_is_sampled_from_the_moment_asked_about_and_fresh_when_all_that_is_read_is() {
+    let mut bench = bench();
+    bench.sample('a', 900, 1000);
+    assert_eq!(bench.ask('q', 6, 1000), "");
+    assert_eq!(bench.needed(), [('a', 1900)]);
+    for second in 2..=31 {
+        assert_eq!(bench.sample('a', second * 1000, 1), "");
+    }
+    // The 1,000 from before the moment is not in it any more.
+    assert_eq!(bench.sample('a', 31_001, 1), "q Holds");
+    assert_eq!(bench.sample('a', 32_000, 1000), "q Fails");
+    // A second question about a later moment waits as long.
+    assert_eq!(bench.ask('r', 6, 20_000), "");
+}
+
+#[test]
+fn a_guard_that_has_never_held_counts_no_missing_history_before_it_could_be_there() {
+    let mut bench = bench();
+    assert_eq!(bench.watch(2, 1000), "");
+    for second in 1..=10 {
+        assert_eq!(bench.sample('a', second * 1000, -1), "", "{second}");
+    }
+    assert_eq!(bench.sample('a', 11_000, -1), "");
+    assert_eq!(bench.sample('a', 12_000, -1), "g2 breached");
+
+    // What it can tell counts from the beginning.
+    bench.watch(2, 13_000);
+    assert_eq!(bench.sample('a', 13_000, 0), "");
+    assert_eq!(bench.sample('a', 14_000, 1), "g2 held");
+    assert_eq!(bench.sample('a', 15_000, 9000), "");
+    assert_eq!(bench.sample('a', 16_000, 9001), "g2 breached");
 }

@@ -76,6 +76,8 @@ pub struct Probe {
     pub unit: Option<String>,
     /// It summarises that much of the past: fresh only that much later (R13).
     pub covers: Span,
+    /// How much of its history is kept, where a condition reads it.
+    pub keep: Span,
 }
 
 /// How a sample is taken.

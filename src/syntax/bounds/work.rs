@@ -1,11 +1,16 @@
 //! How long one piece of work takes at most.
 
-use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, Ramp, Span, Step, Wait, Work};
+use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, ProbeId, Ramp, Span, Step, Wait, Work};
 
 /// The first fresh verdict: a poll may just have begun and does not count, and the next one may use up its timeout (R13).
 pub(in crate::syntax) fn fresh(plan: &Plan, condition: ConditionId) -> Span {
-    let probes = plan.condition(condition).probes.iter().map(|&id| plan.probe(id));
-    probes.map(|p| p.covers.plus(p.interval.max(p.timeout)).plus(p.timeout)).max().unwrap_or_default()
+    let probes = plan.condition(condition).probes.iter().map(|&id| (plan.probe(id), covers(plan, condition, id)));
+    probes.map(|(p, covers)| covers.plus(p.interval.max(p.timeout)).plus(p.timeout)).max().unwrap_or_default()
+}
+
+/// How much of the past a condition summarises of a probe, and the probe by itself.
+fn covers(plan: &Plan, condition: ConditionId, probe: ProbeId) -> Span {
+    plan.probe(probe).covers.plus(plan.condition(condition).reach(probe))
 }
 
 /// One criterion, until it is decided.
@@ -25,20 +30,21 @@ pub(in crate::syntax) fn criteria(plan: &Plan, list: &[Criterion]) -> Span {
 
 /// The shortest time that a criterion needs, however well it goes.
 pub(in crate::syntax) fn criterion_at_least(plan: &Plan, criterion: &Criterion) -> Span {
-    let probes = || plan.condition(criterion.condition).probes.iter().map(|&id| plan.probe(id));
-    let covers = probes().map(|p| p.covers).max().unwrap_or_default();
-    let interval = probes().map(|p| p.interval).max().unwrap_or_default();
+    let probes = || plan.condition(criterion.condition).probes.iter();
+    let covers = probes().map(|id| covers(plan, criterion.condition, *id)).max().unwrap_or_default();
+    let interval = probes().map(|id| plan.probe(*id).interval).max().unwrap_or_default();
     let samples = criterion.count.map_or(Span::ZERO, |count| interval.times(count.samples.saturating_sub(1).into()));
     covers.plus(samples).plus(criterion.hold_for.unwrap_or_default())
 }
 
 /// How long the values of a ramp are held at least, however well it goes.
 pub(in crate::syntax) fn ramp_at_least(plan: &Plan, ramp: &Ramp) -> Span {
-    let covers = |condition: ConditionId| {
-        plan.condition(condition).probes.iter().map(|&id| plan.probe(id).covers).max().unwrap_or_default()
+    let seen = |condition: ConditionId| {
+        let probes = plan.condition(condition).probes.iter();
+        probes.map(|probe| covers(plan, condition, *probe)).max().unwrap_or_default()
     };
     let read = ramp.advance.iter().map(|one| one.condition).chain(ramp.hold_while);
-    let seen = read.map(covers).max().unwrap_or_default();
+    let seen = read.map(seen).max().unwrap_or_default();
     let confirm = ramp.confirm.as_ref().map(|one| criterion_at_least(plan, one)).unwrap_or_default();
     ramp.values.iter().fold(Span::ZERO, |sum, value| sum.plus(confirm.plus(value.hold).max(seen)))
 }

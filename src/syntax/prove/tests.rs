@@ -364,6 +364,7 @@ fn a_probe_that_nobody_uses_is_a_hazard() {
         as_: ProbeAs::Number,
         unit: None,
         covers: Span::ZERO,
+        keep: Span::ZERO,
     });
     assert_eq!(only(&sketch).0, "nobody uses probe `lag`");
     let mut read = sketch.criterion("probe.lag == 0", Some(secs(30)));

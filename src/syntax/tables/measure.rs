@@ -46,7 +46,7 @@ pub(in crate::syntax) static PROBE: Table = Table {
         key("as", Choice(&["number", "text", "bool", "json"]), "What the sample is taken for.").default("\"number\""),
         key("unit", FREE, "For people."),
         key("covers", DURATION, "It summarises that much of the past.").default("\"0s\""),
-        key("keep", DURATION, "How much history is kept.").later(),
+        key("keep", BOUND, "How much of its history is kept, for `series`.").default("\"10m\""),
         key("state", REFERENCE, "The state that it reads, for `verify`.").later(),
         key("for_each", Either(&[TEMPLATE, List(&Plain, 0)]), "Once per item.").later(),
     ],

@@ -23,6 +23,7 @@ fn probe(source: ProbeSource, as_: ProbeAs) -> Probe {
         as_,
         unit: None,
         covers: Span::ZERO,
+        keep: Span::ZERO,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Operators and functions, and which kinds they take.
 
 use super::super::node::Read;
+use super::paths::Path;
+use super::series::ANSWERS;
 use super::{
     CallExpr, Compare, Compiler, Expr, Function, IdedExpr, Kind, LiteralValue, Math, Node, nearest, operators,
 };
@@ -119,16 +121,19 @@ impl Compiler<'_> {
                 }
             }
         }
-        // A misspelt outcome would never come true, and nobody would know why.
+        // A misspelt word would never come true, and nobody would know why.
         for (read, constant) in [(&a, &b), (&b, &a)] {
-            if let (Node::Read(Read::Outcome(_)), Node::Constant(super::Val::Text(word))) = (read, constant)
-                && !OUTCOMES.contains(&&**word)
+            let (what, words): (&str, &[&str]) = match read {
+                Node::Read(Read::Outcome(_)) => ("outcome", &OUTCOMES),
+                Node::Read(Read::Judged(_)) => ("answer of `judge`", &ANSWERS),
+                _ => continue,
+            };
+            if let Node::Constant(super::Val::Text(word)) = constant
+                && !words.contains(&&**word)
             {
-                let help = nearest(word, OUTCOMES).map_or_else(
-                    || format!("one of {}", OUTCOMES.join(", ")),
-                    |word| format!("did you mean `{word}`?"),
-                );
-                self.wrong(at, format!("there is no outcome `{word}`"), Some(help));
+                let help = nearest(word, words.iter().copied())
+                    .map_or_else(|| format!("one of {}", words.join(", ")), |word| format!("did you mean `{word}`?"));
+                self.wrong(at, format!("there is no {what} `{word}`"), Some(help));
             }
         }
         (Node::Compare(how, Box::new([a, b])), Kind::Bool)
@@ -174,8 +179,16 @@ impl Compiler<'_> {
         if matches!(name, "max_by" | "min_by") {
             return self.best(at, call);
         }
+        if name == "judge" {
+            return self.judgement(at, call);
+        }
+        if let Some(path) = call.target.as_deref().and_then(Path::of)
+            && path.begins_with("series")
+        {
+            return self.series(at, &path, call);
+        }
         let Some((_, function, count, on_value)) = FUNCTIONS.iter().copied().find(|(known, ..)| *known == name) else {
-            // What it is called on may be wrong for a reason of its own: `series.lag.avg("1m")`.
+            // What it is called on may be wrong for a reason of its own: `prob.lag.avg("1m")`.
             let before = self.errors.len();
             if let Some(target) = &call.target {
                 self.node(target);
@@ -184,7 +197,7 @@ impl Compiler<'_> {
                 return (Node::Constant(super::Val::Null), Kind::Any);
             }
             let known = FUNCTIONS.iter().map(|(name, ..)| *name);
-            let macros = ["all", "exists", "exists_one", "map", "filter", "has", "max_by", "min_by"];
+            let macros = ["all", "exists", "exists_one", "map", "filter", "has", "max_by", "min_by", "judge"];
             let help = nearest(name, known.chain(macros)).map(|name| format!("did you mean `{name}`?"));
             let message = if macros.contains(&name) {
                 format!("`{name}` is not used like this")

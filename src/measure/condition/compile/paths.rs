@@ -39,9 +39,9 @@ impl<'t> Path<'t> {
     }
 }
 
-const ROOTS: [&str; 3] = ["probe", "vars", "steps"];
+const ROOTS: [&str; 4] = ["probe", "series", "vars", "steps"];
 /// Of the format, and not of this version.
-const LATER: [&str; 4] = ["series", "baseline", "state", "item"];
+const LATER: [&str; 3] = ["baseline", "state", "item"];
 
 fn meant(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
@@ -51,7 +51,7 @@ fn fields(node: Node, fields: &[&str]) -> Node {
     fields.iter().fold(node, |of, field| Node::Field(Box::new(of), (*field).to_owned()))
 }
 
-fn note(list: &mut Vec<String>, name: &str) {
+pub(super) fn note(list: &mut Vec<String>, name: &str) {
     if !list.iter().any(|known| known == name) {
         list.push(name.to_owned());
     }
@@ -68,6 +68,10 @@ impl Compiler<'_> {
         }
         match path.root {
             "probe" => self.probe(path),
+            "series" => {
+                let help = "write `series.<probe>.avg(\"30s\")`, or min, max, rate, p, count".to_owned();
+                self.wrong_path(path.at, format!("`{}` alone has no value", path.text()), Some(help))
+            }
             "vars" => self.var(path),
             "steps" => self.step(path),
             later if LATER.contains(&later) => {
@@ -100,7 +104,7 @@ impl Compiler<'_> {
         let Some((name, rest)) = path.fields.split_first() else {
             return self.wrong_path(path.at, "`probe` alone has no value", Some("write `probe.<name>`".to_owned()));
         };
-        let Some(kind) = self.names.probe(name) else {
+        let Some(kind) = self.names.measured(name).map(|measured| measured.kind) else {
             let help = meant(nearest(name, self.names.probes.keys().copied()));
             return self.wrong_path(path.at, format!("there is no probe `{name}`"), help);
         };
@@ -156,7 +160,15 @@ impl Compiler<'_> {
     }
 }
 
-impl Path<'_> {
+impl<'t> Path<'t> {
+    pub(super) fn begins_with(&self, root: &str) -> bool {
+        self.root == root
+    }
+
+    pub(super) fn fields(&self) -> &[&'t str] {
+        &self.fields
+    }
+
     fn text(&self) -> String {
         self.fields.iter().fold(self.root.to_owned(), |text, field| text + "." + field)
     }

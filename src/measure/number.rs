@@ -1,4 +1,4 @@
-//! Numbers as FORMAT says: whole ones stay whole, mixed operations convert, comparisons are exact.
+//! Numbers as the format has them: whole ones stay whole, mixed operations convert, comparisons are exact.
 
 use std::cmp::Ordering;
 
@@ -22,6 +22,24 @@ impl Number {
     /// A decimal number; `None` for what is not a number.
     pub(super) fn from_decimal(decimal: f64) -> Option<Self> {
         (!decimal.is_nan()).then_some(Decimal(decimal))
+    }
+
+    /// A number of JSON.
+    pub(super) fn from_json(number: &serde_json::Number) -> Self {
+        number
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| number.as_u64().map(i128::from))
+            .map(Whole)
+            // JSON has no NaN.
+            .or_else(|| number.as_f64().and_then(Self::from_decimal))
+            .unwrap_or(Whole(0))
+    }
+
+    /// How many there are of something.
+    pub(super) fn count(count: usize) -> Self {
+        // No collection has 2^127 items.
+        Whole(i128::try_from(count).unwrap_or(i128::MAX))
     }
 
     pub(super) fn to_decimal(self) -> f64 {
