@@ -14,7 +14,7 @@ use super::fact::{Fact, Told, shortened};
 use super::group::Group;
 use super::outstanding::Outstanding;
 use super::reserve::{EVIDENCE_LEAN, Reserve};
-use crate::engine::{Act, Command, Deadline, Engine, Event, Outbox, Output, Standing};
+use crate::engine::{Act, Asked, Command, Deadline, Engine, Event, Outbox, Output, Question, Standing};
 use crate::journal::record::EVIDENCE_MAX;
 use crate::journal::{
     Clock, Encoded, Hash, Header, JournalError, Moment, NoRoom, Opened, Reader, Record, Torn, Via, Who, Writer,
@@ -66,6 +66,8 @@ struct Memory {
     outstanding: Outstanding,
     reserve: Reserve,
     outputs: BTreeMap<StepId, BTreeMap<String, Json>>,
+    /// By open question: what it was last judged by.
+    said: BTreeMap<Question, String>,
     /// By number of the fact, from 1.
     times: Vec<Time>,
     /// The moment of the last record.
@@ -81,6 +83,7 @@ impl Memory {
             outstanding: Outstanding::default(),
             reserve: Reserve::default(),
             outputs: BTreeMap::new(),
+            said: BTreeMap::new(),
             times: Vec::new(),
             last: Moment { at: Time::ZERO, wall: header.wall },
             stamp: (Time::ZERO, header.clock.clone()),
@@ -109,6 +112,10 @@ impl Memory {
         {
             self.outputs.insert(attempt.step, record.outputs.clone());
         }
+        if let Event::Judged { question, .. } = record.event {
+            self.said.remove(&question);
+            self.said.extend(record.evidence.iter().map(|evidence| (question, evidence.clone())));
+        }
         for output in outbox.outputs() {
             match *output {
                 Output::Do(command) => self.order(command, record.at, plan),
@@ -124,6 +131,36 @@ impl Memory {
         if let Command::Forget { step } = command {
             self.outputs.remove(&step);
         }
+        if let Command::Withdraw { question } = command {
+            self.said.remove(&question);
+        }
+    }
+
+    /// What was said in a record that had to be made shorter is what a reader will know of it.
+    fn shorten_said(&mut self, record: &Record) {
+        if let (Event::Judged { question, .. }, Some(evidence)) = (&record.event, &record.evidence)
+            && let Some(said) = self.said.get_mut(question)
+        {
+            said.clone_from(evidence);
+        }
+    }
+
+    /// What was last measured of that which did not come true in time.
+    fn last_said(&self, deadline: Deadline) -> Option<&String> {
+        let (step, part) = match deadline {
+            Deadline::Within(question) => return self.said.get(&question),
+            Deadline::Wait(step, part) => (step, part),
+            Deadline::Run
+            | Deadline::Phase(_)
+            | Deadline::HoldFor(_)
+            | Deadline::Retry { .. }
+            | Deadline::GateExpiry(_)
+            | Deadline::RollbackAlarm
+            | Deadline::PassDelay(_)
+            | Deadline::PassWithin(_) => return None,
+        };
+        let mut said = self.said.iter();
+        said.find(|(question, _)| question.asked == Asked::WaitUntil(step, part)).map(|(_, evidence)| evidence)
     }
 }
 
@@ -189,6 +226,7 @@ impl Session {
                 }
                 Room::ForLess => {
                     group.records.iter_mut().for_each(make_lean);
+                    group.records.iter().for_each(|record| self.memory.shorten_said(record));
                     let lean = self.writer.encode(&mut group.records);
                     self.writer.append(&lean)?;
                     break;
@@ -209,7 +247,8 @@ impl Session {
             if let Some(fact) = facts.pop_front() {
                 self.apply(fact, group);
             } else if let Some(deadline) = self.memory.deadlines.due(group.now.at) {
-                self.apply(Fact::new(Event::DeadlineReached { deadline }), group);
+                let evidence = self.memory.last_said(deadline).map(|said| format!("last measured: {said}"));
+                self.apply(Fact { evidence, ..Fact::new(Event::DeadlineReached { deadline }) }, group);
             } else if let Some(attempt) = group.next_never_started() {
                 let event = Event::AttemptEnded { attempt, end: AttemptEnd::NeverStarted };
                 self.apply(Fact::new(event).with_evidence("stopped before it was started"), group);

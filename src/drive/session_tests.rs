@@ -127,7 +127,7 @@ fn a_stop_that_arrives_with_an_exit_comes_before_it() {
 
 #[test]
 fn facts_of_a_group_are_ordered_by_urgency() {
-    let question = Question { asked: crate::engine::Asked::Restored(0), serial: 1 };
+    let question = Question { asked: Asked::Restored(0), serial: 1 };
     let gate = StepId::at(0);
     let in_order = [
         Event::RunResumed,

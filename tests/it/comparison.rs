@@ -44,3 +44,12 @@ fn versions_that_are_equally_fast_pass() {
     let (passed, said) = compared(0, "1m");
     assert!(passed, "{said}");
 }
+
+#[test]
+fn a_slower_version_is_high_and_the_story_says_by_how_much() {
+    let (passed, said) = compared(100, "8s");
+    assert!(!passed, "{said}");
+    for part in ["judge(series.new, series.old) = \"high\"", " points against ", "larger in 100% of pairs"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
