@@ -3,7 +3,7 @@
 # and an end that leaves nothing. Sourced. RIG is the folder of one rig; RUN_AS whom its servers run as, if not as us;
 # PORT_ADMIN where its HAProxy takes orders.
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
 die() {
@@ -42,17 +42,17 @@ become_owner() { # in place of this shell, so that its number is the program's
   exec "$@"
 }
 
-# Tells HAProxy something over its own socket, and prints what it says.
-haproxy_says() {
+# Asks HAProxy over its own socket; its lines are in `haproxy_said`.
+ask_haproxy() {
   exec 3<>"/dev/tcp/127.0.0.1/$PORT_ADMIN"
   echo "$*" >&3
-  cat <&3
+  mapfile -t -u 3 haproxy_said
   exec 3>&-
 }
 
 # The same for an order, which succeeds in silence.
 proxy() {
-  local said
-  said=$(haproxy_says "$*")
+  ask_haproxy "$*"
+  local said="${haproxy_said[*]}"
   [[ -z ${said//[[:space:]]/} ]] || die "HAProxy: $said"
 }

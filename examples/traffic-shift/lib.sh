@@ -3,7 +3,7 @@
 #
 # There are two versions of the service, `old` and `new`, and a Redis for each.
 # shellcheck source=../support/rig.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../support/rig.sh"
+source "${BASH_SOURCE[0]%/*}/../support/rig.sh"
 # shellcheck source=/dev/null
 source "$RIG/rig.env" # ports, RUN_AS
 
@@ -34,9 +34,11 @@ put() { # put PORT PATH JSON
 
 # How many percent of the requests go to new. Fails when the two weights do not add up.
 weight() {
-  local old new
-  old=$(haproxy_says 'get weight versions/old')
-  new=$(haproxy_says 'get weight versions/new')
-  ((${old%% *} + ${new%% *} == 100)) || die "weights: old $old, new $new"
-  echo "${new%% *}"
+  local line weights=()
+  ask_haproxy 'get weight versions/old; get weight versions/new'
+  for line in "${haproxy_said[@]}"; do
+    [[ $line != *' (initial '* ]] || weights+=("${line%% *}")
+  done
+  ((${#weights[@]} == 2 && weights[0] + weights[1] == 100)) || die "HAProxy: ${haproxy_said[*]}"
+  echo "${weights[1]}"
 }

@@ -12,6 +12,7 @@ use runbook::syntax::{read, schema};
 const REFERENCE: &str = include_str!("../../examples/reference.toml");
 const QUICKSTART: &str = include_str!("../../examples/quickstart/migrate.toml");
 const SWITCHOVER: &str = include_str!("../../examples/postgres-switchover/switchover.toml");
+const SHIFT: &str = include_str!("../../examples/traffic-shift/shift.toml");
 
 fn plan(text: &str) -> Plan {
     let reading = read(text);
@@ -32,10 +33,10 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(
-        file in 0..3_usize,
+        file in 0..4_usize,
         changes in prop::collection::vec((0..4_u8, any::<usize>(), 0..60_usize, any::<usize>()), 1..6),
     ) {
-        let mut text = [REFERENCE, QUICKSTART, SWITCHOVER][file].to_owned();
+        let mut text = [REFERENCE, QUICKSTART, SWITCHOVER, SHIFT][file].to_owned();
         for (what, at, length, other) in changes {
             let from = cut(&text, at);
             let to = cut(&text, from.saturating_add(length).min(text.len())).max(from);
@@ -78,7 +79,9 @@ fn as_value(text: &str) -> serde_json::Value {
 #[test]
 fn a_validator_accepts_good_runbooks_by_the_schema() {
     let validator = jsonschema::validator_for(&schema::json()).expect("the schema is one");
-    for (name, text) in [("reference", REFERENCE), ("quickstart", QUICKSTART), ("switchover", SWITCHOVER)] {
+    for (name, text) in
+        [("reference", REFERENCE), ("quickstart", QUICKSTART), ("switchover", SWITCHOVER), ("shift", SHIFT)]
+    {
         let value = as_value(text);
         let errors: Vec<_> =
             validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
