@@ -152,6 +152,8 @@ impl Memory {
             Deadline::Wait(step, part) => (step, part),
             Deadline::Run
             | Deadline::Phase(_)
+            | Deadline::Ramp(_)
+            | Deadline::RampHold(..)
             | Deadline::HoldFor(_)
             | Deadline::Retry { .. }
             | Deadline::GateExpiry(_)

@@ -60,6 +60,7 @@ fn probe(each: Span) -> Probe {
         as_: ProbeAs::Bool,
         unit: None,
         covers: Span::ZERO,
+        keep: Span::ZERO,
     }
 }
 
@@ -129,6 +130,7 @@ fn action(dice: &mut Dice, step: &mut Step) {
     step.forward.timeout = match &step.forward.action {
         Action::Manual(manual) => manual.expires,
         Action::Wait(Wait::For(span) | Wait::Until { within: span, .. }) => *span,
+        Action::Ramp(_) => Span::from_secs(dice.pick(&[60, 600, 6_000])),
         Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Gate(_) => step.forward.timeout,
     };
 }
@@ -216,9 +218,6 @@ fn conditions(dice: &mut Dice, step: &mut Step) {
     }
     if dice.often(250) {
         step.forward.success.push(bounded(dice));
-    }
-    if let Action::Ramp(_) = step.forward.action {
-        step.forward.timeout = Span::from_secs(dice.pick(&[60, 600, 6_000]));
     }
     if !matches!(step.forward.action, Action::Gate(_)) {
         step.forward.retry = retry(dice);

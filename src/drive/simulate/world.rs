@@ -146,7 +146,7 @@ impl World {
     fn stop(&mut self, matter: Matter, attempt: AttemptId) {
         match self.plan.step(attempt.step).work(attempt.part).action {
             Action::Manual(_) => self.schedule_at(matter, self.now),
-            Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) => {
+            Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Wait(_) | Action::Gate(_) | Action::Ramp(_) => {
                 self.schedule(matter, 5);
             }
         }

@@ -97,7 +97,7 @@ impl Locals {
     /// Whether what stands there is judged by samples, and their history is at hand.
     pub(super) const fn has_history(self) -> bool {
         match self {
-            Self::None | Self::All => true,
+            Self::None | Self::Ramp | Self::All => true,
             Self::Run | Self::Http | Self::Sql => false,
         }
     }
