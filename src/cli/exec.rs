@@ -17,7 +17,7 @@ use crate::drive::live::windows::Windows;
 use crate::drive::live::{Options, clock};
 use crate::engine::{Act, Event};
 use crate::journal::lock::{Holder, Lock, LockError};
-use crate::journal::{Via, Who};
+use crate::journal::{Beforehand, Via, Who};
 use crate::model::{PhaseId, Plan, RunId, StepId, Value};
 
 /// Executes a runbook.
@@ -63,6 +63,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
         run: run.clone(),
         folder: folder.clone(),
         user: user.clone(),
+        beforehand: Beforehand { go: go.clone(), until },
     };
     let started = start::begin(beginning).map_err(Failure::could_not)?;
     let _run_lock = start::lock(&folder, &run, &user).map_err(Failure::could_not)?;

@@ -1,6 +1,7 @@
 //! `resume`: takes up a run whose process is gone, and goes on (R21a). Also what `rollback` and `stop` do with such a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::args::{self, Output};
 use super::detach::Seat;
@@ -10,16 +11,16 @@ use super::failure::Failure;
 use super::past::Past;
 use super::runs::State;
 use super::stage::{self, Setting};
-use crate::drive::Fact;
 use crate::drive::live::Options;
 use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder, TakenUp};
 use crate::drive::live::staying::{AfterSuccess, is_worth_watching};
 use crate::drive::live::vars::{self, Given};
-use crate::engine::{Act, Deadline, Event, Standing};
+use crate::drive::{Fact, Heard, replay};
+use crate::engine::{Act, Command, Deadline, Event, Standing};
 use crate::journal::lock::{Lock, LockError};
 use crate::journal::{Extension, Via, Who};
-use crate::model::{AttemptId, Plan, RunId, Span, Value};
+use crate::model::{AttemptId, Plan, RunId, Span, StepId, Value};
 use crate::report::view::Window;
 
 /// What is wanted of a run that is taken up.
@@ -120,7 +121,9 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     }
     let facts = facts(&plan, wish, &taken, &user)?;
     let after_success = wish.after_success;
-    let options = Options { go: gates(&plan, &wish.go)?, no_wait: wish.no_wait, after_success };
+    let mut go = decided_before(&plan, &taken, &history)?;
+    go.extend(gates(&plan, &wish.go)?);
+    let options = Options { go, no_wait: wish.no_wait, after_success };
     let history = stage::journal_of(&folder)?;
     let setting = Setting { run, folder, user, output, options, seat: wish.seat.clone(), history };
     runtime.block_on(stage::play(taken.started, setting, facts))
@@ -159,8 +162,11 @@ fn facts(plan: &Plan, wish: &Wish, taken: &TakenUp, user: &str) -> Result<Vec<Fa
         facts.push(Fact::new(Event::RunBegan).by(who.clone()));
     }
     facts.push(resumed);
-    if let Some(name) = &wish.until {
-        let act = Act::HoldAfter { phase: Some(phase(plan, name)?) };
+    // The order of the first record may never have been written.
+    let pinned = taken.started.session.header().beforehand.until.filter(|_| taken.started.session.is_unborn());
+    let until = wish.until.as_deref().map(|name| phase(plan, name)).transpose()?.or(pinned);
+    if let Some(phase) = until {
+        let act = Act::HoldAfter { phase: Some(phase) };
         facts.push(Fact::new(Event::OperatorAsked { act }).by(who.clone()));
     }
     if let Some(act) = &wish.act {
@@ -172,6 +178,24 @@ fn facts(plan: &Plan, wish: &Wish, taken: &TakenUp, user: &str) -> Result<Vec<Fa
         facts.push(Fact::new(Event::OperatorAsked { act: Act::Resume }).by(who));
     }
     Ok(facts)
+}
+
+/// The gates that were decided when the run began (`--go`) and whose first opening is still to come, or is not answered.
+fn decided_before(plan: &Arc<Plan>, taken: &TakenUp, history: &[u8]) -> Result<BTreeSet<StepId>, Failure> {
+    let session = &taken.started.session;
+    let mut decided = session.header().beforehand.go.clone();
+    let mut openings: BTreeMap<StepId, u32> = BTreeMap::new();
+    replay(plan, history, |heard| match heard {
+        Heard::Order(_, Command::OpenGate { gate }) => *openings.entry(gate).or_default() += 1,
+        Heard::Order(..) | Heard::Record(_) | Heard::News(_) => {}
+    })
+    .map_err(Failure::could_not)?;
+    decided.retain(|gate| match openings.get(gate) {
+        None => true,
+        Some(1) => session.outstanding().gates.contains(gate),
+        Some(_) => false,
+    });
+    Ok(decided)
 }
 
 fn extension(plan: &Plan, text: &str) -> Result<Extension, Failure> {

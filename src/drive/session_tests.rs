@@ -17,6 +17,7 @@ fn header() -> Header {
         user: "ops".to_owned(),
         env: BTreeMap::new(),
         scripts: BTreeMap::new(),
+        beforehand: crate::journal::Beforehand::default(),
         seed: 7,
         wall: Wall::from_millis(0),
         clock: Clock { boot: "b".to_owned(), ms: 0 },

@@ -17,6 +17,6 @@ mod writer;
 pub use audit::{Audit, AuditError, audit};
 pub use faulty::{Faults, FaultyDisk};
 pub use reader::{Ending, Position, ReadError, Reader, Torn};
-pub use record::{Clock, Extension, Hash, Header, Moment, Pinned, Record, Via, Wall, Who};
+pub use record::{Beforehand, Clock, Extension, Hash, Header, Moment, Pinned, Record, Via, Wall, Who};
 pub use store::{FileStore, Medium, NoRoom, Store, StoreError};
 pub use writer::{Encoded, JournalError, Opened, Writer};

@@ -19,6 +19,7 @@ pub(in crate::journal) fn header() -> Header {
         user: "ops".to_owned(),
         env: std::collections::BTreeMap::new(),
         scripts: std::collections::BTreeMap::new(),
+        beforehand: crate::journal::Beforehand::default(),
         seed: 42,
         wall: Wall::from_millis(0),
         clock: Clock { boot: "b".to_owned(), ms: 0 },

@@ -27,7 +27,7 @@
 //! that follow; it is left out at the last one, so that a reader can tell a whole group from a torn one. Empty fields are
 //! left out. Names never change; a reader ignores names that it does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::{Command, Deadline, Event};
-use crate::model::{FactId, RunId, Span, Time};
+use crate::model::{FactId, PhaseId, RunId, Span, StepId, Time};
 
 /// The format of the lines that this tool writes.
 pub const JOURNAL: u32 = 1;
@@ -75,12 +75,32 @@ pub struct Header {
     /// Digests of the scripts that the runbook names by relative path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scripts: BTreeMap<String, String>,
+    /// What was decided before the start.
+    #[serde(default, skip_serializing_if = "Beforehand::is_nothing")]
+    pub beforehand: Beforehand,
     /// The source of every random choice.
     pub seed: u64,
     /// When it began.
     pub wall: Wall,
     /// What the boot clock said then.
     pub clock: Clock,
+}
+
+/// What the command line that began a run decided; it holds whoever takes the run up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beforehand {
+    /// Gates that are answered go when they open for the first time (`--go`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub go: BTreeSet<StepId>,
+    /// The phase after which the run pauses (`--until`); it begins with an order to that end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<PhaseId>,
+}
+
+impl Beforehand {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A variable as the header keeps it.

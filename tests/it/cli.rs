@@ -268,3 +268,51 @@ fn a_step_cannot_answer_its_own_gate() {
     bench.does(&["exec", "verbs.toml"], 5);
     assert!(fs::read_to_string(bench.path("said")).expect("it tried").contains("a process that the run has started"));
 }
+
+/// Two phases, with a gate in the first.
+const PHASES: &str = "[phase.warm]\nsequence = [\"make\", \"ready\"]\n[phase.cut]\nsequence = [\"last\"]\n\
+                      [step.last]\nrun = \"touch last\"\nundo = { run = \"rm -f last\", timeout = \"10s\" }\n";
+
+/// What a crash right after that many lines of the journal leaves. Nothing was started yet.
+fn forget_after(bench: &Bench, lines: usize) {
+    let folder = bench.path("state/runs").join(bench.run());
+    let journal = fs::read_to_string(folder.join("journal.jsonl")).expect("readable");
+    let kept: Vec<&str> = journal.split_inclusive('\n').take(lines).collect();
+    fs::write(folder.join("journal.jsonl"), kept.concat()).expect("written");
+    for entry in fs::read_dir(&folder).expect("readable").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("keeper.") {
+            fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+}
+
+#[test]
+fn a_run_killed_before_its_first_record_goes_by_what_its_command_line_decided() {
+    let bench = Bench::new(&format!("{PHASES}{MAKE}{}", GATE.replace("needs = [\"make\"]\n", "")));
+    let text = fs::read_to_string(bench.path("verbs.toml")).expect("readable");
+    let phases = "[runbook]\nphases = [\"warm\", \"cut\"]\n";
+    fs::write(bench.path("verbs.toml"), text.replace("[runbook]\n", phases)).expect("written");
+    bench.does(&["exec", "verbs.toml", "--until", "warm", "--go", "ready", "--no-wait"], 7);
+    forget_after(&bench, 1);
+    fs::remove_file(bench.path("made")).expect("it was made");
+    let told = bench.does(&["resume", "--no-wait", "--output", "plain"], 7).0;
+    assert!(told.contains("gate ready: go") && told.contains("(--go)"), "{told}");
+    assert!(bench.path("made").exists() && !bench.path("last").exists(), "it went on behind its phase");
+    bench.does(&["resume"], 0);
+}
+
+#[test]
+fn a_gate_that_was_decided_before_the_start_is_decided_once_whoever_drives_the_run() {
+    let twice = "[step.fails]\nneeds = [\"ready\"]\nrun = \"test -e mended\"\neffect = \"none\"\n\
+                 on_failure = { rollback_to = \"make\", then = \"pause\" }\n";
+    let bench = Bench::new(&format!("{MAKE}{GATE}{twice}"));
+    bench.does(&["exec", "verbs.toml", "--go", "ready", "--no-wait"], 7);
+    let (shown, _) = bench.does(&["show", "--json"], 0);
+    assert_eq!(shown.matches("gate.answered").count(), 1, "{shown}");
+    // Behind a rollback the answer is void, and the gate asks people.
+    fs::write(bench.path("mended"), "").expect("written");
+    bench.does(&["resume", "--no-wait"], 7);
+    let status: Json = serde_json::from_str(&bench.does(&["status", "--json"], 0).0).expect("an object");
+    assert_eq!(status["gates_open"][0], "ready");
+    bench.does(&["resume", "--go", "ready"], 0);
+}

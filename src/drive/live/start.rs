@@ -16,7 +16,7 @@ use crate::drive::{Heard, ResumeError, Session, replay};
 use crate::engine::{Command, Event, REVISION};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::record::{digest, keyed_digest};
-use crate::journal::{Header, JournalError, Pinned, Reader, Torn, Writer};
+use crate::journal::{Beforehand, Header, JournalError, Pinned, Reader, Torn, Writer};
 use crate::model::{Plan, Run, RunCommand, RunId, Span, Template, Value};
 
 /// The version of the runbook format.
@@ -97,6 +97,8 @@ pub struct Beginning<'a> {
     pub folder: RunFolder,
     /// Who begins it.
     pub user: String,
+    /// What was decided before the start.
+    pub beforehand: Beforehand,
 }
 
 /// A run that has a folder and a journal.
@@ -113,7 +115,7 @@ pub struct Started {
 
 /// Makes the folder of a run and begins its journal.
 pub fn begin(beginning: Beginning<'_>) -> Result<Started, StartError> {
-    let Beginning { plan, document, base, values, run, folder, user } = beginning;
+    let Beginning { plan, document, base, values, run, folder, user, beforehand } = beginning;
     for path in [folder.path().to_owned(), folder.steps()] {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&path);
         made.map_err(|source| StartError::File { doing: "make the folder", path, source })?;
@@ -133,6 +135,7 @@ pub fn begin(beginning: Beginning<'_>) -> Result<Started, StartError> {
         user,
         env: environment(&plan, &key),
         scripts: scripts(&plan, &base),
+        beforehand,
         seed: u64::from_le_bytes(random_bytes()[..8].try_into().expect("32 bytes hold 8")),
         wall: clock::wall(),
         clock: Clock::stamp(),
