@@ -8,8 +8,9 @@ use super::failure::Failure;
 use super::runs::State;
 use super::stage;
 use crate::drive::live::clock::Clock;
+use crate::drive::live::samples::Readings;
 use crate::drive::live::start::RunFolder;
-use crate::drive::{Heard, replay};
+use crate::drive::{Heard, Outstanding, replay};
 use crate::engine::{Engine, Standing};
 use crate::journal::lock::{Holder, Lock};
 use crate::journal::{Header, Moment};
@@ -28,6 +29,8 @@ pub(super) struct Past {
     pub(super) news: Vec<Told>,
     /// The process that drives it now.
     pub(super) holder: Option<Holder>,
+    /// What is under way.
+    pub(super) outstanding: Outstanding,
     /// What its journal was read from.
     pub(super) bytes: Vec<u8>,
     /// Its time, which goes on whether anybody drives it or not.
@@ -50,15 +53,20 @@ impl Past {
         let (header, _) = crate::journal::Reader::new(&bytes).map_err(Failure::could_not)?;
         let mut news = Vec::new();
         let mut last = Moment { at: Time::ZERO, wall: header.wall };
+        let mut outstanding = Outstanding::default();
         let mut stamp = (Time::ZERO, header.clock.clone());
         let (header, engine) = replay(&plan, &bytes, |heard| match heard {
             Heard::Record(record) => {
+                outstanding.observe(&record.event);
                 last = Moment { at: record.at, wall: record.wall };
                 if let Some(clock) = &record.clock {
                     stamp = (record.at, clock.clone());
                 }
             }
-            Heard::Order(record, command) => story.view.order(&plan, record.at, &command),
+            Heard::Order(record, command) => {
+                outstanding.note(command);
+                story.view.order(&plan, record.at, &command);
+            }
             Heard::News(told) => {
                 let told = crate::drive::live::telling::told(&told, &header);
                 story.take(&plan, &told);
@@ -71,7 +79,7 @@ impl Past {
         if holder.is_some() && engine.outcome().is_some() {
             story.view.afterwards = Afterwards::Watches;
         }
-        let mut past = Self { run, folder, header, plan, engine, story, news, holder, bytes, clock };
+        let mut past = Self { run, folder, header, plan, engine, story, news, holder, outstanding, bytes, clock };
         past.look();
         Ok(past)
     }
@@ -80,6 +88,14 @@ impl Past {
     pub(super) fn look(&mut self) {
         let now = self.story.view.now.max(self.now());
         self.story.view.look(&self.plan, now);
+    }
+
+    /// Puts what is measured at present into the view, where a process drives the run.
+    pub(super) fn show_measured(&mut self, readings: &mut Readings) {
+        if self.holder.is_some() {
+            readings.look();
+            readings.fill(&mut self.story.view, &self.plan);
+        }
     }
 
     /// What time it is in the run.

@@ -14,12 +14,13 @@ use super::read::{print, size};
 use super::runs::State;
 use super::stage::{say, theme};
 use crate::drive::live::clock;
+use crate::drive::live::samples::Readings;
 use crate::engine::RampAt;
 use crate::model::{Plan, RunOutcome, Span, StepId};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
-use crate::report::view::Window;
+use crate::report::view::{Health, Window};
 
 /// Rows at least: it need not fit on a screen, for it is printed once.
 const HEIGHT: usize = 60;
@@ -29,10 +30,14 @@ const LABEL: usize = 12;
 
 /// Where a run stands.
 pub(super) fn status(args: &args::Status, state: &State) -> Result<Exit, Failure> {
-    let past = Past::find(state, args.run.as_deref())?;
+    let mut past = Past::find(state, args.run.as_deref())?;
+    let mut readings = Readings::of(past.folder.path());
+    past.show_measured(&mut readings);
     let measured = args.measure.then(|| measure::ways_back(&past)).transpose()?;
     if args.json {
         let mut object = as_json(&past);
+        object["probes"] = probes(&past);
+        object["guards"] = guards(&past);
         if let Some(measured) = &measured {
             object["ways_back"] = measured.iter().map(|way_back| way_back.as_json(&past.plan)).collect();
         }
@@ -108,6 +113,38 @@ fn labelled(label: &str, line: Line) -> Line {
     whole.pad_to(LABEL);
     whole.append(line);
     whole
+}
+
+/// What is polled at present, for programs.
+fn probes(past: &Past) -> Json {
+    let view = &past.story.view;
+    let polled = view.probes.iter().filter(|probe| probe.polled);
+    let object = polled.map(|probe| {
+        let reading = probe.reading.as_ref();
+        json!({
+            "probe": probe.name,
+            "value": reading.and_then(|reading| reading.value.as_ref()),
+            "unit": probe.unit,
+            "age_ms": reading.map(|reading| view.now.since(reading.at).millis()),
+        })
+    });
+    object.collect()
+}
+
+/// How guards are, for programs.
+fn guards(past: &Past) -> Json {
+    let object = past.story.view.guards.iter().map(|guard| {
+        let (word, failing) = match guard.health {
+            Health::Asleep => ("asleep", 0),
+            Health::Waking => ("waking", 0),
+            Health::Healthy => ("healthy", 0),
+            Health::Failing(samples) => ("failing", samples),
+            Health::Breached => ("breached", 0),
+            Health::Blind => ("blind", 0),
+        };
+        json!({ "guard": guard.name, "health": word, "failing": failing })
+    });
+    object.collect()
 }
 
 /// Where a run stands, for programs.

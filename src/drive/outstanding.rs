@@ -80,7 +80,7 @@ impl Outstanding {
     }
 
     /// Takes in an order.
-    pub(super) fn note(&mut self, command: Command) {
+    pub fn note(&mut self, command: Command) {
         match stand(command) {
             Stand::Begins(matter) => self.begin(matter, command),
             Stand::Ends(matter) => self.end(matter),
@@ -126,7 +126,7 @@ impl Outstanding {
     }
 
     /// Takes in an event; `true` if it is the end of an attempt that was under way.
-    pub(super) fn observe(&mut self, event: &Event) -> bool {
+    pub fn observe(&mut self, event: &Event) -> bool {
         match event {
             Event::AttemptEnded { attempt, .. } => self.attempts.remove(attempt).is_some(),
             Event::WindowJudged { phase, open: true } => {

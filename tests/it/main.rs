@@ -1,5 +1,6 @@
 //! One integration binary; one module per topic. A test's name is a sentence that states the rule.
 
+mod attach;
 mod cli;
 mod comparison;
 mod crash;

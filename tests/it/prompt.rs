@@ -10,13 +10,13 @@ use std::{fs, thread};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_runbook");
+pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_runbook");
 const PATIENCE: Duration = Duration::from_mins(1);
 const DOWN: &str = "\x1b[B";
-const ENTER: &str = "\r";
-const CTRL_C: &str = "\x03";
+pub(super) const ENTER: &str = "\r";
+pub(super) const CTRL_C: &str = "\x03";
 
-const HEAD: &str = r#"
+pub(super) const HEAD: &str = r#"
 format = 1
 [runbook]
 name = "asked"
@@ -28,7 +28,7 @@ kill_after = "1s"
 "#;
 
 /// A terminal of 80 by 24 with a run on it.
-struct Terminal {
+pub(super) struct Terminal {
     folder: tempfile::TempDir,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
@@ -46,7 +46,7 @@ impl Terminal {
     }
 
     /// Runs that in a folder. The shell behind it says when it is over, so that the terminal outlives the run.
-    fn at(folder: tempfile::TempDir, words: &str) -> Self {
+    pub(super) fn at(folder: tempfile::TempDir, words: &str) -> Self {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut shell = CommandBuilder::new("sh");
@@ -76,11 +76,11 @@ impl Terminal {
     }
 
     /// Waits until a person could read this.
-    fn sees(&self, text: &str) -> &Self {
+    pub(super) fn sees(&self, text: &str) -> &Self {
         self.until(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
-    fn sees_no_more(&self, text: &str) -> &Self {
+    pub(super) fn sees_no_more(&self, text: &str) -> &Self {
         self.until(&format!("no `{text}`"), |screen| !screen.contains(text))
     }
 
@@ -93,7 +93,7 @@ impl Terminal {
         self
     }
 
-    fn press(&mut self, keys: &[&str]) -> &mut Self {
+    pub(super) fn press(&mut self, keys: &[&str]) -> &mut Self {
         for key in keys {
             self.keys.write_all(key.as_bytes()).and_then(|()| self.keys.flush()).expect("a terminal takes keys");
             // A person's keys do not come all at once either, and an escape is told from a key by that.
@@ -103,7 +103,7 @@ impl Terminal {
     }
 
     /// Chooses the n-th answer, from 1: none is chosen beforehand.
-    fn choose(&mut self, nth: usize) -> &mut Self {
+    pub(super) fn choose(&mut self, nth: usize) -> &mut Self {
         self.sees("your answer");
         let mut keys = vec![DOWN; nth];
         keys.push(ENTER);
@@ -111,7 +111,7 @@ impl Terminal {
     }
 
     /// The run has ended so, and has left the terminal as it was.
-    fn ends_with(mut self, code: i32) -> String {
+    pub(super) fn ends_with(mut self, code: i32) -> String {
         self.sees(&format!("code {code} over"));
         let screen = self.contents();
         assert!(!screen.contains("your answer"), "a question is left behind:\n{screen}");
@@ -123,13 +123,13 @@ impl Terminal {
     }
 
     /// Runs another verb beside it.
-    fn elsewhere(&self, words: &[&str]) -> Output {
+    pub(super) fn elsewhere(&self, words: &[&str]) -> Output {
         let mut command = Command::new(BINARY);
         command.args(words).env("RUNBOOK_STATE_DIR", self.folder.path().join("state")).current_dir(self.folder.path());
         command.output().expect("it runs")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -146,7 +146,7 @@ fn settings(master: &dyn MasterPty) -> String {
     format!("{:?} {:?} {:?} {:?}", modes.input_flags, modes.output_flags, modes.control_flags, modes.local_flags)
 }
 
-const GATE: &str = r#"
+pub(super) const GATE: &str = r#"
 [step.prepare]
 run = "touch prepared"
 undo = { run = "rm -f prepared", timeout = "10s" }
@@ -231,7 +231,7 @@ fn a_gate_that_wants_a_text_takes_no_other() {
     terminal.ends_with(0);
 }
 
-const MANUAL: &str = r#"
+pub(super) const MANUAL: &str = r#"
 [step.button]
 manual = { instructions = "Press the red button", evidence = "what it shows", expires = "10m" }
 undo = { run = "rm -f pressed", timeout = "10s" }
@@ -391,4 +391,57 @@ fn a_process_that_stays_closes_the_way_back_when_its_window_is_over() {
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("an object");
     assert_eq!((&status["state"], &status["way_back_closed"]), (&"succeeded".into(), &true.into()));
     terminal.ends_with(0);
+}
+
+/// What the process asks with, if it asks.
+fn asks_with(pid: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    let asks = |child: &u32| {
+        fs::read(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.windows(8).any(|word| word == b"__prompt"))
+    };
+    children.split_whitespace().filter_map(|child| child.parse().ok()).find(asks)
+}
+
+#[test]
+fn a_terminal_that_goes_away_at_an_open_question_takes_the_question_and_not_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("asked.toml"), format!("{HEAD}{GATE}")).expect("written");
+    let pair = native_pty_system().openpty(PtySize::default()).expect("a pseudo-terminal");
+    let mut run = CommandBuilder::new(BINARY);
+    run.args(["exec", "asked.toml"]);
+    run.cwd(folder.path());
+    run.env("RUNBOOK_STATE_DIR", folder.path().join("state"));
+    run.env("TERM", "xterm");
+    let mut child = pair.slave.spawn_command(run).expect("it starts");
+    drop(pair.slave);
+    let pid = child.process_id().expect("it lives");
+    let mut screen = pair.master.try_clone_reader().expect("a screen");
+    let mut shown = vt100::Parser::new(24.try_into().expect("some"), 80.try_into().expect("some"), 0);
+    let mut buffer = [0; 4096];
+    while !shown.screen().contents().contains("your answer") {
+        let count = screen.read(&mut buffer).expect("it asks");
+        shown.process(&buffer[..count]);
+    }
+    let asks = asks_with(pid).expect("a process that asks");
+    drop(screen);
+    drop(pair.master);
+
+    let began = Instant::now();
+    while fs::exists(format!("/proc/{asks}")).expect("every Linux has /proc") {
+        assert!(began.elapsed() < PATIENCE, "what asked is still there");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(asks_with(pid), None, "it asks where nobody is");
+    let elsewhere = |words: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(words).env("RUNBOOK_STATE_DIR", folder.path().join("state")).current_dir(folder.path());
+        command.output().expect("it runs")
+    };
+    let status = elsewhere(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("an object");
+    assert_eq!((&status["gates_open"][0], &status["driven_by"]["pid"]), (&"ready".into(), &pid.into()));
+    let go = elsewhere(&["go", "ready"]);
+    assert!(go.status.success(), "{go:?}");
+    assert_eq!(child.wait().expect("it ends").exit_code(), 0);
+    assert!(folder.path().join("cut").exists());
 }

@@ -8,16 +8,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::asking::{Asking, Decision, WorkEnd};
 use super::control::{Asked, Control, Want};
-use super::prompt::{Prompt, Reply, may_ask};
-use super::questions::{self, Move, Open, OpenGate, OpenWork, Scene, Topic, Typing};
+use super::open::Open;
+use super::prompt::Reply;
+use super::questions::{self, Scene};
 use super::scope::RunScope;
 use crate::drive::Fact;
 use crate::engine::{Act, Answer, Engine, Event, Notice, Origin, Standing};
 use crate::journal::{Via, Who};
 use crate::model::{Action, AttemptEnd, AttemptId, OnInterrupt, Plan, RunId, StepId, Target};
 use crate::report::{Reporter, Theme, Told, json_line};
-use crate::syntax::template::{self, Place};
 
 /// What comes from people.
 pub enum Order {
@@ -43,15 +44,7 @@ pub struct Desk {
     interrupts: Interrupts,
     control: Control,
     open: Open,
-    /// Where a person can be asked, and how that looks; `None`: nobody is there.
-    terminal: Option<Theme>,
-    asking: Option<Asking>,
-    /// What was chosen, and wants something typed.
-    typing: Option<(Topic, Typing)>,
-    /// What was wrong with the last answer.
-    remark: Option<&'static str>,
-    /// The screen is ours.
-    suspended: bool,
+    asking: Asking,
     /// Ctrl-C has paused the run.
     paused: bool,
     /// How the run stood last.
@@ -86,14 +79,6 @@ struct Interrupts {
     hup: Signal,
 }
 
-/// A question on the screen.
-struct Asking {
-    topic: Topic,
-    typing: Option<Typing>,
-    choices: Vec<(String, Move)>,
-    prompt: Prompt,
-}
-
 struct Waiting {
     reply: oneshot::Sender<Result<(), String>>,
     /// At a gate: it must have been answered.
@@ -119,11 +104,7 @@ impl Desk {
             interrupts,
             control: Control::open(sitting.folder, sitting.run)?,
             open: Open::default(),
-            terminal: sitting.terminal,
-            asking: None,
-            typing: None,
-            remark: None,
-            suspended: false,
+            asking: Asking::at(sitting.terminal),
             paused: false,
             going_back: false,
             over: sitting.over,
@@ -148,18 +129,13 @@ impl Desk {
 
     /// Whether somebody can be asked here.
     pub fn can_ask(&self) -> bool {
-        self.terminal.is_some()
+        self.asking.can_ask()
     }
 
     /// The next order. Can be dropped at any await without losing one.
     pub async fn next(&mut self) -> Order {
         let late = self.open.work.values().map(|work| work.expires).min();
-        let reply = async {
-            match &mut self.asking {
-                Some(asking) => asking.prompt.reply().await,
-                None => std::future::pending().await,
-            }
-        };
+        let reply = self.asking.reply();
         let late = async {
             match late {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -174,7 +150,7 @@ impl Desk {
             () = late => self.expire_work(),
             // Losing the terminal does not stop a run; there is nobody to ask any more.
             _ = self.interrupts.hup.recv() => {
-                self.terminal = None;
+                self.asking.lose_terminal();
                 Order::Nothing
             }
         }
@@ -182,7 +158,7 @@ impl Desk {
 
     /// Ctrl-C: at a terminal it asks, and the second time it leaves (R18).
     fn interrupt(&mut self, signal: &str) -> Order {
-        if self.over || self.terminal.is_none() {
+        if self.over || !self.asking.can_ask() {
             return self.signalled(signal);
         }
         if self.open.interrupted {
@@ -190,7 +166,7 @@ impl Desk {
             return Order::Nothing;
         }
         self.open.interrupted = true;
-        self.typing = None;
+        self.asking.forget_typing();
         if self.paused || self.going_back {
             return Order::Nothing;
         }
@@ -237,10 +213,7 @@ impl Desk {
 
     /// Asks people at a gate; returns the question as it reads. A text that cannot be rendered is shown as it is written.
     pub fn open_gate(&mut self, plan: &Plan, gate: StepId, scope: &RunScope) -> String {
-        let Action::Gate(asked) = &plan.step(gate).forward.action else { return String::new() };
-        let confirm = asked.confirm.as_ref().map(|text| rendered(&text.0, scope));
-        self.open.gates.insert(gate, OpenGate { confirm });
-        rendered(&asked.question.0, scope)
+        self.open.open_gate(plan, gate, scope).unwrap_or_default()
     }
 
     /// Takes the question away.
@@ -251,12 +224,7 @@ impl Desk {
     /// Asks a person to do a manual step.
     pub fn ask_for_work(&mut self, plan: &Plan, attempt: AttemptId, scope: &RunScope) {
         let Action::Manual(manual) = &plan.step(attempt.step).work(attempt.part).action else { return };
-        let work = OpenWork {
-            instructions: rendered(&manual.instructions.0, scope),
-            evidence: manual.evidence.clone(),
-            expires: Instant::now() + manual.expires.duration(),
-        };
-        self.open.work.insert(attempt, work);
+        self.open.open_work(plan, attempt, scope, manual.expires.duration());
     }
 
     /// Takes that off the screen; `true` if it was there.
@@ -392,49 +360,10 @@ impl Desk {
     /// Puts the question on the screen that is due now, and takes the one away that is not.
     pub fn turn(&mut self, scene: &Scene<'_>, reporter: &mut dyn Reporter) {
         self.note_standing(scene.engine);
-        let theme = self.terminal.filter(|_| !self.left && scene.engine.outcome().is_none());
-        let Some(theme) = theme else { return self.clear(reporter) };
-        let Some(topic) = questions::topic(&self.open, scene.engine) else { return self.clear(reporter) };
-        if self.typing.as_ref().is_some_and(|(of, _)| *of != topic) {
-            self.typing = None;
+        if self.left || scene.engine.outcome().is_some() {
+            return self.asking.clear(reporter);
         }
-        let typing = self.typing.as_ref().map(|(_, typing)| typing.clone());
-        let choices = questions::choices(topic, scene);
-        let width = usize::from(console::Term::stdout().size().1).saturating_sub(1).max(20);
-        let block = questions::block(topic, &self.open, scene, self.remark, width);
-        if let Some(asking) = &mut self.asking
-            && (asking.topic, &asking.typing, &asking.choices) == (topic, &typing, &choices)
-            && !asking.prompt.is_misplaced()
-            && asking.prompt.refresh(block.clone())
-        {
-            return;
-        }
-        self.asking = None;
-        if !may_ask() {
-            return self.clear(reporter);
-        }
-        // What has happened since is told between two questions.
-        if std::mem::replace(&mut self.suspended, true) {
-            reporter.resume();
-        }
-        reporter.suspend();
-        let question = questions::question(topic, typing.as_ref(), scene, theme != Theme::FULL);
-        match Prompt::open(&question, block, theme) {
-            Ok(prompt) => self.asking = Some(Asking { topic, typing, choices, prompt }),
-            Err(error) => {
-                tracing::warn!("could not ask at this terminal: {error}");
-                self.terminal = None;
-                self.clear(reporter);
-            }
-        }
-    }
-
-    /// Takes what is asked off the screen, and gives the screen back.
-    fn clear(&mut self, reporter: &mut dyn Reporter) {
-        self.asking = None;
-        if std::mem::take(&mut self.suspended) {
-            reporter.resume();
-        }
+        self.asking.turn(&self.open, scene, reporter);
     }
 
     fn note_standing(&mut self, engine: &Engine) {
@@ -444,81 +373,23 @@ impl Desk {
     }
 
     fn take_reply(&mut self, reply: Reply) -> Order {
-        let Some(asking) = self.asking.take() else { return Order::Nothing };
-        self.remark = None;
-        match reply {
-            Reply::Chosen(number) => match asking.choices.into_iter().nth(number) {
-                Some((_, chosen)) => self.take_choice(asking.topic, chosen),
-                None => Order::Nothing,
-            },
-            Reply::Typed(text) => match asking.typing {
-                Some(typing) => self.take_text(asking.topic, typing, text.trim()),
-                None => Order::Nothing,
-            },
-            Reply::Interrupted => self.interrupt("INT"),
-            // The end of input is not an answer: whoever has another terminal can give one.
-            Reply::Gone => {
-                self.terminal = None;
-                Order::Nothing
-            }
-        }
-    }
-
-    fn take_choice(&mut self, topic: Topic, chosen: Move) -> Order {
-        match (topic, chosen) {
-            (_, Move::GoOn) => {
+        match self.asking.decide(reply, &self.open, self.going_back) {
+            Decision::Nothing => Order::Nothing,
+            Decision::Interrupted => self.interrupt("INT"),
+            Decision::GoOn => {
                 self.open.interrupted = false;
                 if std::mem::take(&mut self.paused) { self.order(Act::Resume, None) } else { Order::Nothing }
             }
-            (_, Move::Leave) => {
+            Decision::Leave => {
                 self.left = true;
                 Order::Nothing
             }
-            (Topic::Gate(gate), Move::Go) => match self.open.gates.get(&gate).and_then(|gate| gate.confirm.clone()) {
-                Some(text) => self.ask_to_type(topic, Typing::Confirm(text)),
-                None => self.answer_gate(gate, Answer::Go),
-            },
-            (Topic::Gate(gate), Move::NoGo) => self.answer_gate(gate, Answer::NoGo),
-            (Topic::Work(attempt), Move::Done) => match self.open.work.get(&attempt).and_then(|w| w.evidence.clone()) {
-                Some(what) => self.ask_to_type(topic, Typing::Evidence(what)),
-                None => self.finish_work(attempt, true, None),
-            },
-            (Topic::Work(attempt), Move::Failed) => {
-                self.finish_work(attempt, false, Some("could not be done".to_owned()))
-            }
-            (topic, Move::Order(act)) => {
-                if questions::wants_reason(&act, self.going_back) {
-                    return self.ask_to_type(topic, Typing::Reason(act));
-                }
+            Decision::Gate(gate, answer, _) => self.answer_gate(gate, answer),
+            Decision::Work(attempt, end, note) => self.finish_work(attempt, end == WorkEnd::Done, note),
+            Decision::Order(act, reason) => {
                 self.open.interrupted = false;
-                self.order(act, None)
+                self.order(act, reason)
             }
-            (Topic::Interrupt | Topic::Decision(_), Move::Go | Move::NoGo | Move::Done | Move::Failed)
-            | (Topic::Gate(_), Move::Done | Move::Failed)
-            | (Topic::Work(_), Move::Go | Move::NoGo) => Order::Nothing,
-        }
-    }
-
-    fn ask_to_type(&mut self, topic: Topic, typing: Typing) -> Order {
-        self.typing = Some((topic, typing));
-        Order::Nothing
-    }
-
-    /// Nothing typed leads back to the choice.
-    fn take_text(&mut self, topic: Topic, typing: Typing, text: &str) -> Order {
-        self.typing = None;
-        if text.is_empty() {
-            return Order::Nothing;
-        }
-        match (topic, typing) {
-            (Topic::Gate(gate), Typing::Confirm(wanted)) if wanted == text => self.answer_gate(gate, Answer::Go),
-            (_, Typing::Confirm(_)) => {
-                self.remark = Some("that was not the text: nothing was answered");
-                Order::Nothing
-            }
-            (Topic::Work(attempt), Typing::Evidence(_)) => self.finish_work(attempt, true, Some(text.to_owned())),
-            (_, Typing::Evidence(_)) => Order::Nothing,
-            (_, Typing::Reason(act)) => self.order(act, Some(text.to_owned())),
         }
     }
 
@@ -537,12 +408,7 @@ impl Desk {
 
     /// Nobody sits here any more.
     pub async fn close(&mut self, reporter: &mut dyn Reporter) {
-        self.clear(reporter);
+        self.asking.clear(reporter);
         self.control.close().await;
     }
-}
-
-/// The text as people read it; where a value is missing, as it is written.
-fn rendered(text: &str, scope: &RunScope) -> String {
-    template::text(text, Place::Open, scope).unwrap_or_else(|_| text.to_owned())
 }

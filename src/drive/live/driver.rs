@@ -17,7 +17,8 @@ use super::desk::{Desk, Order};
 use super::gauge::Gauge;
 use super::keeper::KeeperError;
 use super::probe::{Poller, Sample, Surroundings};
-use super::questions::Scene;
+use super::questions::{Scene, Terminal};
+use super::samples::Samples;
 use super::scope::RunScope;
 use super::secret_outputs;
 use super::staying::{self, AfterSuccess};
@@ -82,6 +83,8 @@ pub struct Driver {
     scope: Arc<RunScope>,
     gauge: Gauge,
     poller: Poller,
+    /// Where samples are kept for those who watch from elsewhere.
+    kept: Samples,
     samples: mpsc::Receiver<Sample>,
     attempts: Attempts,
     windows: Windows,
@@ -133,6 +136,7 @@ impl Driver {
         let poller = Poller::new(Arc::clone(&plan), Arc::new(move || clock.time()), surroundings, sender);
         Self {
             gauge: Gauge::new(Arc::clone(&plan)),
+            kept: Samples::new(Arc::clone(&plan), &parts.folder),
             attempts: Attempts::new(Arc::clone(&plan), parts.folder.clone(), parts.key),
             windows: Windows::new(&plan),
             plan,
@@ -155,6 +159,7 @@ impl Driver {
     pub async fn run(&mut self, beginning: Vec<Fact>) -> Result<Parting, DriveError> {
         self.pending = beginning;
         let result = self.go_on().await;
+        self.kept.write();
         self.desk.close(&mut *self.reporter).await;
         self.show();
         self.reporter.finish();
@@ -195,6 +200,7 @@ impl Driver {
             }
             self.ask_people();
             if self.pending.is_empty() {
+                self.kept.write();
                 self.poll_what_is_needed();
                 self.wait_for_facts().await?;
             }
@@ -291,7 +297,9 @@ impl Driver {
     }
 
     fn take_sample(&mut self, sample: Sample) {
+        let (probe, why_none) = (sample.probe, sample.why_none.clone());
         let facts = self.gauge.sample(sample, &self.scope);
+        self.kept.note(probe, why_none, &self.gauge, self.clock.now());
         self.pending.extend(facts);
     }
 
@@ -447,6 +455,7 @@ impl Driver {
             engine: self.session.engine(),
             view: &self.view,
             head: self.session.head().to_string(),
+            at: Terminal::Own,
         };
         self.desk.turn(&scene, &mut *self.reporter);
     }

@@ -1,5 +1,6 @@
 //! The live driver: the system and the operator answer.
 
+pub mod asking;
 pub mod attempt;
 pub mod attempts;
 pub mod clock;
@@ -10,15 +11,17 @@ pub mod gauge;
 pub mod http;
 pub mod keeper;
 pub mod once;
+pub mod open;
 pub mod outputs;
 pub mod probe;
 pub mod process_end;
 mod prometheus;
 pub mod prompt;
-mod questions;
+pub mod questions;
 pub mod reading;
 pub mod render;
 mod run_probe;
+pub mod samples;
 pub mod scope;
 pub mod secret;
 pub mod secret_outputs;

@@ -1,9 +1,8 @@
-//! What is asked at the run's own terminal: which question comes first, what can be answered, and what each answer means.
+//! What is asked at a terminal of the run: which question comes first, what can be answered, and what each answer means.
 //!
 //! Derived from where the run stands, again and again; it asks nobody and decides nothing.
 
-use std::collections::BTreeMap;
-
+use super::open::Open;
 use super::prompt::{How, Question};
 use crate::engine::{Act, Engine, Origin, Standing};
 use crate::model::{Action, AttemptId, Part, Plan, StepId, Target};
@@ -22,32 +21,17 @@ pub struct Scene<'a> {
     pub view: &'a View,
     /// The hash at the head of the journal.
     pub head: String,
+    /// Where it is asked.
+    pub at: Terminal,
 }
 
-/// An open gate, its texts rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OpenGate {
-    /// The text that must be typed to say go.
-    pub(super) confirm: Option<String>,
-}
-
-/// A person's work, its text rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OpenWork {
-    pub(super) instructions: String,
-    /// The proof that is asked for.
-    pub(super) evidence: Option<String>,
-    /// When it is too late.
-    pub(super) expires: tokio::time::Instant,
-}
-
-/// What people are asked.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Open {
-    pub(super) gates: BTreeMap<StepId, OpenGate>,
-    pub(super) work: BTreeMap<AttemptId, OpenWork>,
-    /// Ctrl-C was pressed, and has not been answered.
-    pub(super) interrupted: bool,
+/// A terminal where people are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminal {
+    /// That of the process which drives the run.
+    Own,
+    /// That of one which watches it.
+    Attached,
 }
 
 /// What a question is about.
@@ -119,7 +103,10 @@ pub(super) fn topic(open: &Open, engine: &Engine) -> Option<Topic> {
 pub(super) fn choices(topic: Topic, scene: &Scene<'_>) -> Vec<(String, Move)> {
     let mut choices = Vec::new();
     let mut offer = |words: &str, chosen: Move| choices.push((words.to_owned(), chosen));
-    let leave = "leave: this process ends, `runbook resume` goes on later";
+    let leave = match scene.at {
+        Terminal::Own => "leave: this process ends, `runbook resume` goes on later",
+        Terminal::Attached => "leave: stop watching, the run waits on",
+    };
     match topic {
         Topic::Gate(_) => {
             offer("go", Move::Go);
@@ -196,7 +183,8 @@ fn back(scene: &Scene<'_>) -> Option<Act> {
     scene.engine.point_of_no_return().is_none().then_some(Act::Rollback { target: Target::Start, force: false })
 }
 
-pub(super) fn is_going_back(engine: &Engine) -> bool {
+/// Whether a run is on its way back.
+pub fn is_going_back(engine: &Engine) -> bool {
     matches!(engine.standing(), Standing::RollingBack | Standing::Weighing | Standing::Stuck)
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::gauge::Gauge;
 use crate::drive::News;
 use crate::journal::{Header, Via, Who};
+use crate::measure::Health;
 use crate::model::{Plan, ProbeId};
 use crate::report::view::{Health as Shown, Reading};
 use crate::report::{Told, View};
@@ -46,16 +47,22 @@ pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge) {
         if matches!(shown.health, Shown::Waking | Shown::Healthy | Shown::Failing(_))
             && let Some(health) = gauge.health(guard)
         {
-            shown.health = match health.verdict {
-                None => Shown::Waking,
-                Some(_) if health.failing > 0 => Shown::Failing(health.failing),
-                Some(_) => Shown::Healthy,
-            };
+            shown.health = self::health(health);
         }
     }
 }
 
-fn shown_value(value: &serde_json::Value) -> String {
+/// How a watched guard is by its samples; breaches are told by notices.
+pub(super) fn health(health: Health<'_>) -> Shown {
+    match health.verdict {
+        None => Shown::Waking,
+        Some(_) if health.failing > 0 => Shown::Failing(health.failing),
+        Some(_) => Shown::Healthy,
+    }
+}
+
+/// A value as people read it.
+pub(super) fn shown_value(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),

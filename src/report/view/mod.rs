@@ -311,6 +311,7 @@ fn guard_view(plan: &Plan, guard: &crate::model::Guard) -> GuardView {
         of: guard.of,
         everywhere: guard.scope == Scope::Everywhere,
         health: Health::Asleep,
+        awake_since: Time::ZERO,
     }
 }
 

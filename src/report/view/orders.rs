@@ -13,7 +13,7 @@ impl View {
         match *command {
             Command::Ask { question, .. } => self.ask(plan, question.asked, at),
             Command::StopAttempt { attempt } => self.set_step(attempt.step, StepState::Stopping { since: at }),
-            Command::WatchGuard { guard } => self.guards[guard.index()].health = Health::Waking,
+            Command::WatchGuard { guard } => self.wake(guard.index(), at),
             Command::UnwatchGuard { guard } => self.unwatch(guard.index()),
             Command::Arm { deadline } | Command::Release { deadline } => self.start_clock(deadline, at),
             Command::Disarm { deadline } | Command::Hold { deadline } => self.stop_clock(deadline, at),
@@ -29,6 +29,11 @@ impl View {
             | Command::ForgetWindow { .. }
             | Command::Forget { .. } => {}
         }
+    }
+
+    fn wake(&mut self, guard: usize, at: Time) {
+        self.guards[guard].health = Health::Waking;
+        self.guards[guard].awake_since = at;
     }
 
     /// A breach stays on the screen when its guard is put to sleep: it is why things go as they go.

@@ -41,6 +41,8 @@ pub struct GuardView {
     pub everywhere: bool,
     /// How it is.
     pub health: Health,
+    /// When it was last woken.
+    pub awake_since: Time,
 }
 
 /// How a guard is.
