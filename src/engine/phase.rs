@@ -152,10 +152,10 @@ impl Engine {
         self.follow(&plan.phase(phase).on_failure, Origin::PhaseFailed(phase), out);
     }
 
-    /// An operator lets failed phases be measured again.
+    /// An operator lets failed phases be measured again. A run that ends measures none.
     pub(crate) fn retry_phases(&mut self, out: &mut Outbox) {
         let plan = Arc::clone(&self.plan.0);
-        for phase in plan.phase_ids() {
+        for phase in plan.phase_ids().filter(|_| self.stage == Stage::Forward).collect::<Vec<_>>() {
             match self.phases[phase.index()] {
                 PhaseState::Failed { before: true } => self.require_phase(phase, out),
                 PhaseState::Failed { before: false } => self.measure_phase(phase, out),

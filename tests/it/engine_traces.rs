@@ -541,6 +541,21 @@ fn what_a_branch_outside_the_target_ends_during_a_rollback_starts_nothing_early(
 }
 
 #[test]
+fn a_run_that_ends_measures_no_phase_again() {
+    let plan = "b; sign -> wipe; gate sign; drop wipe; phase p = b; phase q = sign wipe; beside q; \
+                phase_require p; phase_fail p stop";
+    let events = ["begin", "go sign", "no require p", "due run", "done wipe", "resume"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin        | ask require p; open gate sign; hold phase q
+    go sign      | close gate sign; sign done; start wipe#1; release phase q
+    no require p | p failed; stopping
+    due run      | refused; paused behind wipe
+    done wipe    | wipe done; hold phase p; hold phase q
+    resume       | continued; ended stopped
+    ");
+}
+
+#[test]
 fn what_goes_on_outside_of_a_rollback_takes_no_place_of_its_undos() {
     let plan = "a -> b, c; x; undo a, b, c, x; fail c to a; slots 2";
     assert_snapshot!(trace(plan, &["begin", "done a", "done b", "fails c"]), @r"
