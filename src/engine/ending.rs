@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::state::{
-    Asks, Goal, JobEnd, JobState, Judgement, Order, Pause, PhaseState, Purpose, Reach, Stage, ThenKind,
+    Asks, Goal, JobEnd, JobState, Judgement, Order, Passes, Pause, PhaseState, Purpose, Reach, Stage, ThenKind,
 };
-use super::{Asked, Cause, Command, Deadline, Engine, Notice, Origin, Outbox};
+use super::{Asked, Cause, Command, Deadline, Engine, Notice, Origin, Outbox, Rung};
 use crate::model::{Action, Part, Policy, RunOutcome, Span, StepId, StepOutcome, Target, Then};
 
 impl Engine {
@@ -71,7 +71,7 @@ impl Engine {
         rolling.order.then = rolling.order.then.max(then);
         let order = rolling.order;
         if rolling.reach == Reach::Resting && order.then != ThenKind::Retry {
-            self.disarm(Deadline::PassDelay(order.origin), out);
+            self.disarm(Deadline::PassDelay(self.rung(order.origin)), out);
             self.go_on_from_target(order, out);
         }
     }
@@ -87,30 +87,45 @@ impl Engine {
         }
     }
 
+    /// Which rollback of the policy at an origin is in force.
+    pub(crate) fn rung(&self, origin: Origin) -> Rung {
+        Rung { origin, number: self.passes.get(&origin).map_or(0, |passes| passes.rung) }
+    }
+
     fn begin_pass_or_else(&mut self, order: Order, out: &mut Outbox) {
-        let plan = Arc::clone(&self.plan.0);
-        let Some(Then::Retry { passes, delay, otherwise, .. }) =
-            order.origin.rollback(&plan).map(|rollback| &rollback.then)
+        let (plan, rung) = (Arc::clone(&self.plan.0), self.rung(order.origin));
+        let Some(Then::Retry { passes, delay, otherwise, .. }) = rung.rollback(&plan).map(|rollback| &rollback.then)
         else {
             return self.begin_ending(RunOutcome::RolledBack, out);
         };
-        let taken = self.passes.entry(order.origin).or_default();
-        if taken.used < *passes && !taken.expired {
-            taken.used += 1;
-            if taken.used == 1 {
-                self.arm(Deadline::PassWithin(order.origin), out);
-            }
-            if *delay == Span::ZERO {
-                return self.begin_pass(order, out);
-            }
-            if let Stage::Rolling(rolling) = &mut self.stage {
-                rolling.reach = Reach::Resting;
-            }
-            self.arm(Deadline::PassDelay(order.origin), out);
-            return;
+        let used = self.passes.entry(order.origin).or_default();
+        if used.used == *passes || used.expired {
+            return self.begin_else(order, otherwise, out);
         }
-        match &**otherwise {
-            Policy::Rollback(rollback) if order.target != rollback.target => {
+        used.used += 1;
+        used.taken += 1;
+        if used.used == 1 {
+            self.arm(Deadline::PassWithin(rung), out);
+        }
+        if *delay == Span::ZERO {
+            return self.begin_pass(order, out);
+        }
+        if let Stage::Rolling(rolling) = &mut self.stage {
+            rolling.reach = Reach::Resting;
+        }
+        self.arm(Deadline::PassDelay(rung), out);
+    }
+
+    /// No pass is left: another policy, from the place that was reached. Another rollback is in force from now on.
+    fn begin_else(&mut self, order: Order, otherwise: &Policy, out: &mut Outbox) {
+        match otherwise {
+            Policy::Rollback(rollback) => {
+                self.disarm(Deadline::PassWithin(self.rung(order.origin)), out);
+                let passes = self.passes.entry(order.origin).or_default();
+                *passes = Passes { rung: passes.rung + 1, taken: passes.taken, ..Passes::default() };
+                if rollback.target == order.target {
+                    return self.go_on_from_target(Order { then: ThenKind::of(&rollback.then), ..order }, out);
+                }
                 self.turn_forward(out);
                 self.order_rollback(order.origin, rollback, out);
             }
@@ -118,15 +133,15 @@ impl Engine {
                 self.turn_forward(out);
                 self.pause_at(Pause { origin: order.origin, behind: None, shut: None }, out);
             }
-            Policy::Rollback(_) | Policy::Stop | Policy::Continue => self.begin_ending(RunOutcome::RolledBack, out),
+            Policy::Stop | Policy::Continue => self.begin_ending(RunOutcome::RolledBack, out),
         }
     }
 
     /// The pause before a further pass is over.
-    pub(crate) fn end_pass_delay(&mut self, origin: Origin, out: &mut Outbox) {
+    pub(crate) fn end_pass_delay(&mut self, rung: Rung, out: &mut Outbox) {
         if let Stage::Rolling(rolling) = &self.stage
             && rolling.reach == Reach::Resting
-            && rolling.order.origin == origin
+            && self.rung(rolling.order.origin) == rung
         {
             let order = rolling.order;
             self.begin_pass(order, out);
@@ -134,7 +149,7 @@ impl Engine {
     }
 
     fn begin_pass(&mut self, order: Order, out: &mut Outbox) {
-        let pass = self.passes.get(&order.origin).map_or(1, |passes| passes.used + 1);
+        let pass = self.passes.get(&order.origin).map_or(1, |passes| passes.taken + 1);
         self.turn_forward(out);
         out.tell(Notice::PassStarted { target: order.target, pass });
     }
@@ -327,8 +342,11 @@ impl Engine {
             Deadline::RampHold(step, _) => self.end_value_hold(step, out),
             Deadline::GateExpiry(step) => self.expire_gate(step, out),
             Deadline::RollbackAlarm => out.tell(Notice::RollbackLate),
-            Deadline::PassDelay(origin) => self.end_pass_delay(origin, out),
-            Deadline::PassWithin(origin) => self.passes.entry(origin).or_default().expired = true,
+            Deadline::PassDelay(rung) => self.end_pass_delay(rung, out),
+            Deadline::PassWithin(rung) if self.rung(rung.origin) == rung => {
+                self.passes.entry(rung.origin).or_default().expired = true;
+            }
+            Deadline::PassWithin(_) => {}
         }
     }
 

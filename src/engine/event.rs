@@ -215,10 +215,53 @@ pub enum Deadline {
     GateExpiry(StepId),
     /// `rollback_timeout`: an alarm that kills nothing.
     RollbackAlarm,
-    /// `delay` before a further pass, of the policy at this origin.
-    PassDelay(Origin),
-    /// `within` of the further passes of the policy at this origin.
-    PassWithin(Origin),
+    /// `delay` before a further pass.
+    PassDelay(Rung),
+    /// `within` of the further passes.
+    PassWithin(Rung),
+}
+
+/// One of the rollbacks of the policy at an origin: its first one, or the one that many `else` behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "RungAsWritten", into = "RungAsWritten")]
+pub struct Rung {
+    /// Where the policy stands.
+    pub origin: Origin,
+    /// How many `else` behind the first.
+    pub number: u16,
+}
+
+/// The first rung is written as its origin alone, as it was before there were others.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum RungAsWritten {
+    Behind { of: Origin, rung: u16 },
+    First(Origin),
+}
+
+impl From<RungAsWritten> for Rung {
+    fn from(written: RungAsWritten) -> Self {
+        match written {
+            RungAsWritten::First(origin) => Self { origin, number: 0 },
+            RungAsWritten::Behind { of, rung } => Self { origin: of, number: rung },
+        }
+    }
+}
+
+impl From<Rung> for RungAsWritten {
+    fn from(rung: Rung) -> Self {
+        match rung {
+            Rung { origin, number: 0 } => Self::First(origin),
+            Rung { origin, number } => Self::Behind { of: origin, rung: number },
+        }
+    }
+}
+
+impl Rung {
+    /// Its rollback in this plan.
+    pub fn rollback(self, plan: &Plan) -> Option<&Rollback> {
+        self.origin.rollback(plan)?.behind(self.number)
+    }
 }
 
 /// What a rollback or a pause comes from; with the plan it names the policy that is carried out.
@@ -273,11 +316,11 @@ impl Deadline {
                 _ => None,
             },
             Self::RollbackAlarm => plan.about().rollback_timeout,
-            Self::PassDelay(origin) => match &origin.rollback(plan)?.then {
+            Self::PassDelay(rung) => match &rung.rollback(plan)?.then {
                 Then::Retry { delay, .. } => Some(*delay),
                 Then::Stop | Then::Pause => None,
             },
-            Self::PassWithin(origin) => match &origin.rollback(plan)?.then {
+            Self::PassWithin(rung) => match &rung.rollback(plan)?.then {
                 Then::Retry { within, .. } => *within,
                 Then::Stop | Then::Pause => None,
             },

@@ -21,9 +21,9 @@ mod schedule;
 mod state;
 
 pub use command::{Cause, Command, HeldBack, Notice, Outbox, Output};
-pub use event::{Act, Answer, Asked, Deadline, Event, Origin, Question};
+pub use event::{Act, Answer, Asked, Deadline, Event, Origin, Question, Rung};
 pub use machine::{Engine, Standing};
 pub use ramp::RampAt;
 
 /// Raised when the same facts may lead to other decisions than before; journals name the one that wrote them.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;

@@ -105,7 +105,7 @@ impl Engine {
                 if let Reach::Measuring(asks) = std::mem::replace(&mut rolling.reach, Reach::Undoing) {
                     self.drop_asks(asks, out);
                 }
-                self.disarm(Deadline::PassDelay(rolling.order.origin), out);
+                self.disarm(Deadline::PassDelay(self.rung(rolling.order.origin)), out);
                 rolling.order.then = rolling.order.then.max(order.then);
                 rolling.order.force |= order.force;
                 (rolling, true)

@@ -8,7 +8,7 @@ use petgraph::graph::NodeIndex;
 use super::job::takes_slot;
 use super::state::{Goal, JobEnd, JobState, Order, Pause, PhaseState, Stage, ThenKind, WayBack};
 use super::{Cause, Command, Engine, Notice, Origin, Outbox};
-use crate::model::{Action, Node, OnDoubt, Part, Policy, Rollback, RunOutcome, StepId, StepOutcome, Then};
+use crate::model::{Action, Node, OnDoubt, Part, Policy, Rollback, RunOutcome, StepId, StepOutcome};
 
 impl Engine {
     /// Begins whatever may begin now, until nothing more may; ends what is over.
@@ -267,12 +267,11 @@ impl Engine {
         }
     }
 
+    /// Goes back as the policy at this origin asks for: `rollback`, or what is in force of its `else` by now.
     pub(crate) fn order_rollback(&mut self, origin: Origin, rollback: &Rollback, out: &mut Outbox) {
-        let then = match rollback.then {
-            Then::Stop => ThenKind::Stop,
-            Then::Pause => ThenKind::Pause,
-            Then::Retry { .. } => ThenKind::Retry,
-        };
+        let plan = Arc::clone(&self.plan.0);
+        let rollback = self.rung(origin).rollback(&plan).unwrap_or(rollback);
+        let then = ThenKind::of(&rollback.then);
         self.begin_rollback(Order { target: rollback.target, then, origin, force: false }, out);
     }
 

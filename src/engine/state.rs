@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ramp::Since;
 use super::{Cause, HeldBack, Origin, Question};
-use crate::model::{Attempt, Part, RunOutcome, StepId, StepOutcome, Target, Verdict};
+use crate::model::{Attempt, Part, RunOutcome, StepId, StepOutcome, Target, Then, Verdict};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +49,16 @@ pub(crate) enum ThenKind {
     Retry,
     Pause,
     Stop,
+}
+
+impl ThenKind {
+    pub(crate) fn of(then: &Then) -> Self {
+        match then {
+            Then::Stop => Self::Stop,
+            Then::Pause => Self::Pause,
+            Then::Retry { .. } => Self::Retry,
+        }
+    }
 }
 
 /// A rollback under way.
@@ -369,9 +379,13 @@ pub(crate) enum GuardState {
     Watched { held: bool },
 }
 
-/// The further passes of one policy.
+/// The further passes of one policy: how far down its `else` it is, and what it has used up there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Passes {
+    pub(crate) rung: u16,
+    /// In all.
+    pub(crate) taken: u32,
+    /// On this rung.
     pub(crate) used: u32,
     pub(crate) expired: bool,
 }

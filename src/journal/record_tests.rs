@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{Act, Answer, Asked, Origin, Question};
+use crate::engine::{Act, Answer, Asked, Origin, Question, Rung};
 use crate::model::{Attempt, AttemptEnd, AttemptId, GuardId, Part, PhaseId, StepId, Target, Verdict};
 
 fn attempts() -> impl Strategy<Value = AttemptId> {
@@ -28,7 +28,9 @@ fn deadlines() -> impl Strategy<Value = Deadline> {
         Just(Deadline::Run),
         questions().prop_map(Deadline::HoldFor),
         (attempts(), any::<u32>()).prop_map(|(a, tries)| Deadline::Retry { step: a.step, part: a.part, tries }),
-        (0..9usize).prop_map(|g| Deadline::PassDelay(Origin::GuardBreached(GuardId::at(g)))),
+        (0..9usize, 0..3_u16).prop_map(|(g, number)| {
+            Deadline::PassDelay(Rung { origin: Origin::GuardBreached(GuardId::at(g)), number })
+        }),
     ]
 }
 

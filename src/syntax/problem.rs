@@ -256,16 +256,6 @@ pub enum Problem {
         #[label("need not have been reached")]
         at: SourceSpan,
     },
-    /// Further passes of further passes.
-    #[error("an `else` cannot retry again")]
-    #[diagnostic(
-        code(else_retries),
-        help("say \"stop\", \"pause\", \"continue\", \"rollback\" or where to go back to")
-    )]
-    ElseRetries {
-        #[label("comes after the last pass")]
-        at: SourceSpan,
-    },
     /// What a gate is to do with a no.
     #[error("gate `{gate}` does not say what no means")]
     #[diagnostic(

@@ -55,6 +55,8 @@ pub(super) struct Claim<'t> {
     pub(super) name: &'t str,
     /// Who may ask for it: a step, a phase or a guard.
     pub(super) who: Site,
+    /// Of an `else`: the place that it goes back from.
+    pub(super) from: Option<Target>,
     pub(super) at: Spot,
 }
 

@@ -165,6 +165,15 @@ fn targets(plan: &Plan, before: &Before<'_>, claims: &[Claim<'_>], problems: &mu
             pairs.push((from, to));
             about.push((n, name));
         }
+        if let Some(place) = claim.from.filter(|place| *place != claim.target) {
+            // Before the start lies nothing, nor does anything lie before the first of all nodes.
+            let (to, name) = match node_of(plan, place) {
+                Some(node) => (Some(node), plan.node_name(plan.graph()[node]).to_owned()),
+                None => (plan.order().first().copied(), "start".to_owned()),
+            };
+            pairs.extend(to.map(|to| (from, to)));
+            about.extend(to.map(|_| (n, format!("`{name}`, where this `else` goes back from"))));
+        }
     }
     let answers = before.all(&pairs);
     let mut told = vec![false; claims.len()];

@@ -541,6 +541,62 @@ fn what_a_branch_outside_the_target_ends_during_a_rollback_starts_nothing_early(
 }
 
 #[test]
+fn after_the_last_pass_another_rollback_further_up_has_passes_of_its_own() {
+    let plan = "a -> b -> c; undo a, b, c; fail c to b retry 1 else to a retry 1 else pause";
+    let pass = ["due pass delay", "fails c", "done c"];
+    let mut events = vec!["begin", "done a", "done b", "fails c", "done c"];
+    events.extend(pass);
+    events.extend(["done b", "due pass delay", "done b", "fails c", "done c", "done b"]);
+    assert_snapshot!(trace(plan, &events), @r"
+    begin          | start a#1
+    done a         | a done; start b#1
+    done b         | b done; start c#1
+    fails c        | c failed; back; start undo c#2; hold run
+    done c         | c undone
+    due pass delay | pass 2; start c#3; release run
+    fails c        | c failed; back; start undo c#4; hold run
+    done c         | c undone; back; start undo b#2
+    done b         | b undone
+    due pass delay | pass 3; start b#3; release run
+    done b         | b done; start c#5
+    fails c        | c failed; back; start undo c#6; hold run
+    done c         | c undone; start undo b#4
+    done b         | b undone; paused
+    ");
+}
+
+#[test]
+fn an_else_to_the_same_place_goes_on_from_there_and_may_pause() {
+    let again = "a -> b; undo a, b; fail b to a retry 1 else to a retry 1";
+    let twice = ["due pass delay", "fails b", "done b", "due pass delay", "fails b", "done b"];
+    let events: Vec<&str> = ["begin", "done a", "fails b", "done b"].into_iter().chain(twice).collect();
+    assert_snapshot!(trace(again, &events), @r"
+    begin          | start a#1
+    done a         | a done; start b#1
+    fails b        | b failed; back; start undo b#2; hold run
+    done b         | b undone
+    due pass delay | pass 2; start b#3; release run
+    fails b        | b failed; back; start undo b#4; hold run
+    done b         | b undone
+    due pass delay | pass 3; start b#5; release run
+    fails b        | b failed; back; start undo b#6; hold run
+    done b         | b undone; ended rolled_back
+    ");
+    let pause = "a -> b; undo a, b; fail b to a retry 1 else to a pause";
+    let events = ["begin", "done a", "fails b", "done b", "due pass delay", "fails b", "done b", "resume"];
+    assert_snapshot!(trace(pause, &events), @r"
+    begin          | start a#1
+    done a         | a done; start b#1
+    fails b        | b failed; back; start undo b#2; hold run
+    done b         | b undone
+    due pass delay | pass 2; start b#3; release run
+    fails b        | b failed; back; start undo b#4; hold run
+    done b         | b undone; paused
+    resume         | continued; start b#5; release run
+    ");
+}
+
+#[test]
 fn a_run_that_ends_measures_no_phase_again() {
     let plan = "b; sign -> wipe; gate sign; drop wipe; phase p = b; phase q = sign wipe; beside q; \
                 phase_require p; phase_fail p stop";

@@ -76,6 +76,18 @@ fn two_branches_and_a_target_have_no_bad_ending() {
 }
 
 #[test]
+fn an_else_with_passes_of_its_own_has_no_bad_ending() {
+    let plan = plan("a -> b; undo a, b; fail b to a retry 1 else to start retry 1");
+    let explored = with_rules(explore(&plan))
+        .faults(2)
+        .sometimes("a pass begins at the start", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::PassStarted { target: Target::Start, .. }))
+        })
+        .run();
+    assert_snapshot!(told(&explored), @r"245 states: 13 succeeded, 11 rolled_back, 23 stopped");
+}
+
+#[test]
 fn a_gate_and_a_drop_have_no_bad_ending() {
     let irreversible = StepId::at(2);
     let explored =

@@ -253,21 +253,39 @@ fn target(dice: &mut Dice, graph: &Plan, of: &[petgraph::graph::NodeIndex]) -> T
 }
 
 fn rollback(dice: &mut Dice, graph: &Plan, of: &[petgraph::graph::NodeIndex]) -> Rollback {
-    let then = match dice.below(4) {
+    let target = target(dice, graph, of);
+    Rollback { target, then: then(dice, graph, target) }
+}
+
+fn then(dice: &mut Dice, graph: &Plan, from: Target) -> Then {
+    match dice.below(4) {
         0 => Then::Pause,
         1 => Then::Retry {
             passes: 1 + u32::try_from(dice.below(2)).expect("small"),
             delay: Span::from_secs(dice.pick(&[0, 5])),
             within: dice.often(300).then(|| Span::from_secs(120)),
-            otherwise: Box::new(match dice.below(3) {
+            otherwise: Box::new(match dice.below(4) {
                 0 => Policy::Stop,
                 1 => Policy::Pause,
-                _ => Policy::Rollback(Rollback::TO_START),
+                _ => Policy::Rollback(further_up(dice, graph, from)),
             }),
         },
         _ => Then::Stop,
+    }
+}
+
+/// A rollback from where another one has led: to the same place, or to one that lies before it.
+fn further_up(dice: &mut Dice, graph: &Plan, from: Target) -> Rollback {
+    let node = match from {
+        Target::Start => None,
+        Target::Step(step) => Some(graph.step_node(step)),
+        Target::Phase(phase) => Some(graph.phase_nodes(phase).1),
     };
-    Rollback { target: target(dice, graph, of), then }
+    let target = match node {
+        Some(node) if dice.often(700) => target(dice, graph, &[node]),
+        _ => from,
+    };
+    Rollback { target, then: then(dice, graph, target) }
 }
 
 fn policy(dice: &mut Dice, graph: &Plan, of: &[petgraph::graph::NodeIndex]) -> Policy {

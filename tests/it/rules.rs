@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use runbook::drive::simulate::Dice;
 use runbook::engine::{
-    Act, Answer, Asked, Command, Deadline, Engine, Event, HeldBack, Notice, Origin, Outbox, Output, Question,
+    Act, Answer, Asked, Command, Deadline, Engine, Event, HeldBack, Notice, Origin, Outbox, Output, Question, Rung,
 };
 use runbook::model::*;
 
@@ -136,7 +136,14 @@ impl Rules {
                 true
             }
             Command::Withdraw { question } => self.questions.remove(&question),
-            Command::Arm { deadline } => self.armed.insert(deadline),
+            Command::Arm { deadline } => {
+                if let Deadline::PassDelay(rung) | Deadline::PassWithin(rung) = deadline
+                    && rung.number > 0
+                {
+                    *self.reached.entry("further pass of an `else`").or_default() += 1;
+                }
+                self.armed.insert(deadline)
+            }
             Command::Disarm { deadline } => {
                 self.held.remove(&deadline);
                 self.armed.remove(&deadline)
@@ -427,7 +434,7 @@ impl Rules {
                     Deadline::GateExpiry(step),
                     Deadline::Within(question),
                     Deadline::HoldFor(question),
-                    Deadline::PassDelay(Origin::StepFailed(step)),
+                    Deadline::PassDelay(Rung { origin: Origin::StepFailed(step), number: 0 }),
                 ]);
                 (!self.armed.contains(&deadline)).then_some(Event::DeadlineReached { deadline })
             }

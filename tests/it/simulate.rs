@@ -29,6 +29,7 @@ const REACHED: &[&str] = &[
     "way back closed",
     "weighing",
     "further pass",
+    "further pass of an `else`",
     "promise to the start kept",
     "promise to elsewhere kept",
     "in doubt",

@@ -3,7 +3,8 @@
 //! Clauses are separated by `;`. `a -> b, c` are steps with their needs; every other clause begins with a word:
 //! `undo a`, `undo2 a` (two actions), `undone_by a b`, `kept a`, `drop a` (irreversible), `gate a`, `gate a rollback`,
 //! `wait a`, `manual a`; `success a`, `require a`, `when a`, `done_when a`, and the same with `undo_` before; `success a for`;
-//! `retry a 3`, `retry_undo a 3`, `idempotent a`, `fail a pause|continue|stop|to x|to x pause|to x retry 2`, `doubt a rollback`, `rerun a`;
+//! `retry a 3`, `retry_undo a 3`, `idempotent a`, `fail a pause|continue|stop|to x|to x pause|to x retry 2|
+//! to x retry 2 else to y ...`, `doubt a rollback`, `rerun a`;
 //! `ramp a 3` (so many values) with `confirm`, `advance` and `pressure` (`hold_while`) behind it;
 //! `after a b` (the undo of a after that of b), `hold a phase|run`, `finish a`, `found a` (`undo_found`);
 //! `phase p = a b`, `beside p` (it needs no other), `phase_success p`, `phase_require p`, `phase_fail p ...`, `window p`;
@@ -183,13 +184,17 @@ impl Sketch {
             ["stop"] => Policy::Stop,
             ["to", target] => back(target, Then::Stop),
             ["to", target, "pause"] => back(target, Then::Pause),
-            ["to", target, "retry", passes] => back(
+            ["to", target, "retry", passes, otherwise @ ..] => back(
                 target,
                 Then::Retry {
                     passes: passes.parse().expect("a number"),
                     delay: Span::from_secs(1),
                     within: None,
-                    otherwise: Box::new(Policy::Stop),
+                    otherwise: Box::new(match otherwise {
+                        [] => Policy::Stop,
+                        ["else", policy @ ..] => self.policy(policy),
+                        other => panic!("not an else: {other:?}"),
+                    }),
                 },
             ),
             other => panic!("not a policy: {other:?}"),

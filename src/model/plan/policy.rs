@@ -27,6 +27,22 @@ pub struct Rollback {
 impl Rollback {
     /// Back to the start, and end there.
     pub const TO_START: Self = Self { target: Target::Start, then: Then::Stop };
+
+    /// What follows after its last further pass, where that is another rollback.
+    pub fn otherwise(&self) -> Option<&Self> {
+        match &self.then {
+            Then::Retry { otherwise, .. } => match &**otherwise {
+                Policy::Rollback(rollback) => Some(rollback),
+                Policy::Pause | Policy::Continue | Policy::Stop => None,
+            },
+            Then::Stop | Then::Pause => None,
+        }
+    }
+
+    /// The rollback that many `else` behind this one.
+    pub fn behind(&self, rungs: u16) -> Option<&Self> {
+        (0..rungs).try_fold(self, |rollback, _| rollback.otherwise())
+    }
 }
 
 /// The place a run returns to: the moment that it was reached.

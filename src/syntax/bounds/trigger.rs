@@ -3,9 +3,7 @@
 use petgraph::graph::NodeIndex;
 
 use super::reach::Reach;
-use crate::model::{
-    Action, GuardId, OnBreach, OnClose, OnDoubt, OnNo, Plan, Policy, Rollback, Scope, Target, Then, Trigger,
-};
+use crate::model::{Action, GuardId, OnBreach, OnClose, OnDoubt, OnNo, Plan, Policy, Rollback, Scope, Target, Trigger};
 
 /// One way a rollback can begin.
 pub(in crate::syntax) struct Start {
@@ -77,16 +75,8 @@ fn add_policy(starts: &mut Vec<Start>, trigger: Trigger, policy: &Policy, when: 
 
 /// A rollback, and those that its `else` may widen it to.
 fn add(starts: &mut Vec<Start>, trigger: Trigger, rollback: &Rollback, when: impl Fn() -> When) {
-    let mut next = Some(rollback);
-    while let Some(rollback) = next {
+    for rollback in std::iter::successors(Some(rollback), |rollback| rollback.otherwise()) {
         starts.push(Start { trigger, target: rollback.target, when: when() });
-        next = match &rollback.then {
-            Then::Retry { otherwise, .. } => match &**otherwise {
-                Policy::Rollback(rollback) => Some(rollback),
-                Policy::Pause | Policy::Continue | Policy::Stop => None,
-            },
-            Then::Stop | Then::Pause => None,
-        };
     }
 }
 
