@@ -1,7 +1,7 @@
 //! What the engine's orders add to the notices: what is asked, which guards are awake, which clocks stand still. A view
 //! without them is right, only less precise.
 
-use super::{Health, StepState, View, Way};
+use super::{Health, StepState, Stopwatch, View, Way};
 use crate::engine::{Asked, Command, Deadline};
 use crate::model::{Part, Plan, StepId, Time};
 use crate::report::words;
@@ -15,8 +15,16 @@ impl View {
             Command::StopAttempt { attempt } => self.set_step(attempt.step, StepState::Stopping { since: at }),
             Command::WatchGuard { guard } => self.wake(guard.index(), at),
             Command::UnwatchGuard { guard } => self.unwatch(guard.index()),
-            Command::Arm { deadline } | Command::Release { deadline } => self.start_clock(deadline, at),
-            Command::Disarm { deadline } | Command::Hold { deadline } => self.stop_clock(deadline, at),
+            Command::Arm { deadline } | Command::Release { deadline } => {
+                if let Some(clock) = self.clock_of(deadline) {
+                    clock.start(at);
+                }
+            }
+            Command::Disarm { deadline } | Command::Hold { deadline } => {
+                if let Some(clock) = self.clock_of(deadline) {
+                    clock.stop(at);
+                }
+            }
             Command::StartAttempt { .. }
             | Command::TakeValue { .. }
             | Command::Withdraw { .. }
@@ -78,10 +86,11 @@ impl View {
         }
     }
 
-    fn start_clock(&mut self, deadline: Deadline, at: Time) {
+    /// The clock that shows this deadline, where one does.
+    fn clock_of(&mut self, deadline: Deadline) -> Option<&mut Stopwatch> {
         match deadline {
-            Deadline::Run => self.clock.start(at),
-            Deadline::Phase(phase) => self.phases[phase.index()].clock.start(at),
+            Deadline::Run => Some(&mut self.clock),
+            Deadline::Phase(phase) => Some(&mut self.phases[phase.index()].clock),
             // The clocks of a ramp are apart.
             Deadline::Ramp(_)
             | Deadline::RampHold(..)
@@ -92,25 +101,7 @@ impl View {
             | Deadline::GateExpiry(_)
             | Deadline::RollbackAlarm
             | Deadline::PassDelay(_)
-            | Deadline::PassWithin(_) => {}
-        }
-    }
-
-    fn stop_clock(&mut self, deadline: Deadline, at: Time) {
-        match deadline {
-            Deadline::Run => self.clock.stop(at),
-            Deadline::Phase(phase) => self.phases[phase.index()].clock.stop(at),
-            // The clocks of a ramp are apart.
-            Deadline::Ramp(_)
-            | Deadline::RampHold(..)
-            | Deadline::Within(_)
-            | Deadline::HoldFor(_)
-            | Deadline::Retry { .. }
-            | Deadline::Wait(..)
-            | Deadline::GateExpiry(_)
-            | Deadline::RollbackAlarm
-            | Deadline::PassDelay(_)
-            | Deadline::PassWithin(_) => {}
+            | Deadline::PassWithin(_) => None,
         }
     }
 }
