@@ -15,6 +15,10 @@ fn shown() -> String {
 
 /// What it says where the new version takes so many milliseconds more than the old one.
 fn compared(slower: u32, within: &str) -> (bool, String) {
+    told(slower, within, &["exec", "compare.toml"])
+}
+
+fn told(slower: u32, within: &str, words: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -30,7 +34,7 @@ fn compared(slower: u32, within: &str) -> (bool, String) {
     fs::write(folder.path().join("compare.toml"), shown().replace("1m", within)).expect("it can be written");
     let exec = Command::cargo_bin("runbook")
         .expect("it is built")
-        .args(["exec", "compare.toml"])
+        .args(words)
         .env("RUNBOOK_STATE_DIR", folder.path().join("state"))
         .current_dir(folder.path())
         .output()
@@ -52,4 +56,11 @@ fn a_slower_version_is_high_and_the_story_says_by_how_much() {
     for part in ["judge(series.new, series.old) = \"high\"", " points against ", "larger in 100% of pairs"] {
         assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+#[test]
+fn a_dry_run_does_not_judge_a_history_by_one_sample() {
+    let (_, said) = told(0, "1m", &["exec", "--dry-run", "compare.toml"]);
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("`series.new.p(90, '2s') < 500` cannot be judged by one sample before the start"), "{said}");
 }
