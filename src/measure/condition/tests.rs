@@ -528,6 +528,10 @@ fn a_series_that_cannot_be_read_is_refused_with_its_place() {
     judge(series.lag, series.other)
         [judge(series.lag, series.other)] a condition must be true or false, and this is text (compare it with something: `... == "ready"`)
     "#);
+    let fast = Measured { kind: Kind::Number, interval: Span::from_millis(10), keep: Span::from_secs(600) };
+    let names_of_fast = Names::new([].into(), [("a", fast), ("b", fast)].into(), [].into());
+    let many = compile("judge(series.a, series.b) == 'pass'", Locals::None, &names_of_fast).map(|_| ()).unwrap_err();
+    assert_eq!(many[0].message, "5m of `series.a` are more than 10000 points");
     let in_expect = compile("series.lag.avg('30s') < 1", Locals::Run, &names()).map(|_| ()).unwrap_err();
     assert_eq!(in_expect[0].message, "`series` has no place in an `expect`");
 }

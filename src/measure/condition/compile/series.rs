@@ -23,6 +23,8 @@ const CONFIDENCE: f64 = 0.98;
 const TOLERANCE: f64 = 0.25;
 const POINTS: u32 = 50;
 const OVER: Span = Span::from_secs(300);
+/// More would keep a run from what else it has to do.
+const POINTS_MAX: u64 = 10_000;
 
 /// Why something cannot be compiled: what, where, and what to write instead.
 struct Wrong {
@@ -134,6 +136,13 @@ impl Compiler<'_> {
             check_length(&probe, measured, over, at)?;
             if over < measured.interval.times(points.into()) {
                 let message = format!("{over} of `series.{probe}` are fewer than {points} points");
+                let help = format!("probe `{probe}` is measured every {}", measured.interval);
+                return Err(Wrong::new(at, message, help));
+            }
+            // Of a plan's texts, which have been compiled before, no interval is known.
+            let most = measured.interval.times(POINTS_MAX);
+            if most > Span::ZERO && over > most {
+                let message = format!("{over} of `series.{probe}` are more than {POINTS_MAX} points");
                 let help = format!("probe `{probe}` is measured every {}", measured.interval);
                 return Err(Wrong::new(at, message, help));
             }
