@@ -28,6 +28,29 @@ pub(super) struct Fields<'t> {
     pub(super) named_at: Spot,
     /// Where its header or braces stand.
     pub(super) range: (usize, usize),
+    glance: Glance,
+}
+
+/// Which keys a table may have, seen at a glance: most of those that are looked for are not there.
+#[derive(Clone, Copy)]
+pub(super) struct Glance(u64);
+
+impl Glance {
+    pub(super) fn of(table: &DeTable<'_>) -> Self {
+        Self(table.keys().fold(0, |seen, key| seen | bit(key.get_ref())))
+    }
+
+    /// `false`: it has not.
+    pub(super) fn may_have(self, key: &str) -> bool {
+        self.0 & bit(key) != 0
+    }
+}
+
+/// One of 64, by what is cheap to see of a key.
+fn bit(key: &str) -> u64 {
+    let (first, last) = (key.as_bytes().first(), key.as_bytes().last());
+    let seen = [first, last].into_iter().flatten().fold(key.len() * 5, |seen, byte| seen * 3 + usize::from(*byte));
+    1 << (seen % 64)
 }
 
 impl<'t> Node<'t> {
@@ -64,7 +87,7 @@ impl<'t> Node<'t> {
     pub(super) fn fields(self) -> Option<Fields<'t>> {
         let range = self.value.span();
         let table = self.value.get_ref().as_table()?;
-        Some(Fields { table, named_at: self.key_at, range: (range.start, range.end) })
+        Some(Fields::new(table, self.key_at, (range.start, range.end)))
     }
 
     /// The value as JSON; dates as text.
@@ -74,11 +97,18 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Fields<'t> {
+    pub(super) fn new(table: &'t DeTable<'t>, named_at: Spot, range: (usize, usize)) -> Self {
+        Self { table, named_at, range, glance: Glance::of(table) }
+    }
+
     pub(super) fn has(self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.glance.may_have(key) && self.table.contains_key(key)
     }
 
     pub(super) fn get(self, key: &str) -> Option<Node<'t>> {
+        if !self.glance.may_have(key) {
+            return None;
+        }
         self.table.get_key_value(key).map(|(name, value)| Node { value, key_at: Spot::new(&name.span()) })
     }
 

@@ -68,7 +68,7 @@ fn understand(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
     }
     let mut problems = Vec::new();
     shape::check(&tables::FILE, file.get_ref(), &mut problems);
-    let root = Fields { table: file.get_ref(), named_at: Spot::default(), range: (0, 0) };
+    let root = Fields::new(file.get_ref(), Spot::default(), (0, 0));
     if !root.has("format") {
         problems.push(Problem::FormatMissing { at: (0, 0).into() });
     }
@@ -167,7 +167,8 @@ impl<'t> Document<'t> {
             let probe = reader.read_probe(name, *of);
             reader.probes.push(probe);
         }
-        let about = reader.about(root.fields("runbook").unwrap_or(Fields { named_at: Spot::default(), ..root }));
+        let about = reader
+            .about(root.fields("runbook").unwrap_or_else(|| Fields::new(root.table, Spot::default(), root.range)));
         let preflight =
             root.list("preflight").filter_map(|node| reader.criterion(node, Patience::None)).collect::<Vec<_>>();
         let Order { steps, phases, phase_of, needs } = order;

@@ -28,6 +28,9 @@ impl Look {
 
 /// All problems of a file, one after the other, each with its line and what to do.
 pub fn for_terminal(file: &str, text: &str, problems: &[Problem], look: Look) -> String {
+    if problems.is_empty() {
+        return String::new();
+    }
     let theme = if look.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(look.width.max(40)).with_links(false);
     let source = Source { file, text, lines: Lines::of(text) };

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::{did_you_mean, nearest};
-use super::node;
+use super::node::{self, Glance};
 use super::spec::{Form, Group, Key, Shape, Table, one_of};
 use super::{Misfit, Problem};
 use crate::model::{Hours, Span};
@@ -58,6 +58,7 @@ impl Checker<'_> {
     }
 
     fn table(&mut self, owner: Owner<'_>, table: &DeTable<'_>) {
+        let glance = Glance::of(table);
         for (name, value) in table {
             match owner.table.key(name.get_ref()) {
                 None => self.unknown_key(owner, name),
@@ -71,7 +72,8 @@ impl Checker<'_> {
                 }
             }
         }
-        for key in owner.table.keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+        let has = |key: &str| glance.may_have(key) && table.contains_key(key);
+        for key in owner.table.keys.iter().filter(|key| key.required && !has(key.name)) {
             // The file's own keys have messages of their own.
             if owner.table.name == "file" && key.name != "runbook" {
                 continue;
@@ -80,7 +82,7 @@ impl Checker<'_> {
             self.say(Misfit::MissingKey { owner, key: key.name, at, help: key.doc.to_owned() });
         }
         for group in owner.table.one_of {
-            self.group(owner, group, table);
+            self.group(owner, group, table, glance);
         }
     }
 
@@ -112,10 +114,14 @@ impl Checker<'_> {
         }
     }
 
-    fn group(&mut self, owner: Owner<'_>, group: &Group, table: &DeTable<'_>) {
+    fn group(&mut self, owner: Owner<'_>, group: &Group, table: &DeTable<'_>, glance: Glance) {
         let place = |key: &str| table.get_key_value(key).map(|(name, _)| name.span());
-        let mut there: Vec<_> =
-            group.keys.iter().filter_map(|key| place(key).map(|range| (range.start, *key, range))).collect();
+        let mut there: Vec<_> = group
+            .keys
+            .iter()
+            .filter(|key| glance.may_have(key))
+            .filter_map(|key| place(key).map(|range| (range.start, *key, range)))
+            .collect();
         there.sort_unstable_by_key(|(start, ..)| *start);
         if let [(_, first, also), others @ ..] = &there[..] {
             for (_, second, range) in others {
