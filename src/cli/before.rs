@@ -49,8 +49,7 @@ pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec, seat: &Seat
 pub(super) fn standing(folder: &RunFolder) -> Result<Engine, Failure> {
     let bytes = stage::journal_of(folder)?;
     let plan = stage::frozen(folder, &bytes)?;
-    let (_, engine) = replay(&plan, &bytes, |_| {}).map_err(Failure::could_not)?;
-    Ok(engine)
+    Ok(replay(&plan, &bytes, |_| {}).map_err(Failure::could_not)?.engine)
 }
 
 fn close(folder: &RunFolder, run: &RunId) -> Result<(), Failure> {
@@ -58,7 +57,7 @@ fn close(folder: &RunFolder, run: &RunId) -> Result<(), Failure> {
     let _lock = start::lock(folder, run, &user).map_err(Failure::could_not)?;
     let bytes = stage::journal_of(folder)?;
     let plan = stage::frozen(folder, &bytes)?;
-    let mut taken = start::take_up(folder, &plan, &BTreeMap::new()).map_err(Failure::could_not)?;
+    let mut taken = start::take_up(folder, &plan, &BTreeMap::new(), |_, _| {}).map_err(Failure::could_not)?;
     let who = Who { user, via: Via::CommandLine, reason: Some("a new run begins".to_owned()) };
     let mut resumed = Fact::new(Event::RunResumed);
     resumed.clock = Some(Clock::stamp());

@@ -79,7 +79,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
         output: args.output,
         options: Options { go, no_wait: args.no_wait, after_success: args.process.after_success() },
         seat,
-        history: Vec::new(),
+        story: None,
     };
     runtime.block_on(stage::play(started, setting, facts))
 }

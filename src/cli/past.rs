@@ -55,7 +55,7 @@ impl Past {
         let mut last = Moment { at: Time::ZERO, wall: header.wall };
         let mut outstanding = Outstanding::default();
         let mut stamp = (Time::ZERO, header.clock.clone());
-        let (header, engine) = replay(&plan, &bytes, |heard| match heard {
+        let replayed = replay(&plan, &bytes, |heard| match heard {
             Heard::Record(record) => {
                 outstanding.observe(&record.event);
                 last = Moment { at: record.at, wall: record.wall };
@@ -64,17 +64,18 @@ impl Past {
                 }
             }
             Heard::Order(record, command) => {
-                outstanding.note(command);
-                story.view.order(&plan, record.at, &command);
+                outstanding.note(*command);
+                story.view.order(&plan, record.at, command);
             }
             Heard::News(told) => {
-                let told = crate::drive::live::telling::told(&told, &header);
+                let told = crate::drive::live::telling::told(told, &header);
                 story.take(&plan, &told);
                 news.push(told);
             }
         })
         .map_err(Failure::could_not)?;
-        story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
+        story.head = Some(replayed.head.to_string());
+        let engine = replayed.engine;
         let clock = Clock::resuming(stamp.0, &stamp.1, last);
         if holder.is_some() && engine.outcome().is_some() {
             story.view.afterwards = Afterwards::Watches;

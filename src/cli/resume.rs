@@ -1,14 +1,12 @@
 //! `resume`: takes up a run whose process is gone, and goes on (R21a). Also what `rollback` and `stop` do with such a run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::args::{self, Output};
 use super::detach::Seat;
 use super::exec::{gates, phase};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::past::Past;
 use super::runs::State;
 use super::stage::{self, Setting};
 use crate::drive::live::Options;
@@ -16,7 +14,7 @@ use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder, TakenUp};
 use crate::drive::live::staying::{AfterSuccess, is_worth_watching};
 use crate::drive::live::vars::{self, Given};
-use crate::drive::{Fact, Heard, replay};
+use crate::drive::{Fact, Heard, Session};
 use crate::engine::{Act, Command, Deadline, Event, Standing};
 use crate::journal::lock::{Lock, LockError};
 use crate::journal::{Extension, Via, Who};
@@ -95,7 +93,15 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
 
     let runtime = stage::runtime()?;
     let secrets = runtime.block_on(secrets(&plan, &history))?;
-    let taken = start::take_up(&folder, &plan, &secrets).map_err(Failure::could_not)?;
+    let mut story = stage::new_story(&plan, &run);
+    let mut openings: BTreeMap<StepId, u32> = BTreeMap::new();
+    let taken = start::take_up(&folder, &plan, &secrets, |header, heard| {
+        if let Heard::Order(_, Command::OpenGate { gate }) = &heard {
+            *openings.entry(*gate).or_default() += 1;
+        }
+        stage::hear(&mut story, &plan, header, heard);
+    });
+    let taken = taken.map_err(Failure::could_not)?;
     let engine = taken.started.session.engine();
     let watches = wish.after_success == AfterSuccess::Stay && is_worth_watching(engine);
     if engine.outcome().is_some() && wish.act.is_none() && !watches {
@@ -104,7 +110,8 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
             Failure::refused(format!("run {run} has ended{left}")).hint(format!("`runbook show {run}` tells how"))
         );
     }
-    if let Window::Closed { ago } = Past::read(state, run.clone())?.story.view.window() {
+    story.view.look(&plan, taken.started.clock.time());
+    if let Window::Closed { ago } = story.view.window() {
         return Err(Failure::refused(format!(
             "the way back of run {run} closed {ago} ago: its rollback window has passed"
         )));
@@ -121,11 +128,10 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     }
     let facts = facts(&plan, wish, &taken, &user)?;
     let after_success = wish.after_success;
-    let mut go = decided_before(&plan, &taken, &history)?;
+    let mut go = decided_before(&taken.started.session, &openings);
     go.extend(gates(&plan, &wish.go)?);
     let options = Options { go, no_wait: wish.no_wait, after_success };
-    let history = stage::journal_of(&folder)?;
-    let setting = Setting { run, folder, user, output, options, seat: wish.seat.clone(), history };
+    let setting = Setting { run, folder, user, output, options, seat: wish.seat.clone(), story: Some(story) };
     runtime.block_on(stage::play(taken.started, setting, facts))
 }
 
@@ -181,21 +187,14 @@ fn facts(plan: &Plan, wish: &Wish, taken: &TakenUp, user: &str) -> Result<Vec<Fa
 }
 
 /// The gates that were decided when the run began (`--go`) and whose first opening is still to come, or is not answered.
-fn decided_before(plan: &Arc<Plan>, taken: &TakenUp, history: &[u8]) -> Result<BTreeSet<StepId>, Failure> {
-    let session = &taken.started.session;
+fn decided_before(session: &Session, openings: &BTreeMap<StepId, u32>) -> BTreeSet<StepId> {
     let mut decided = session.header().beforehand.go.clone();
-    let mut openings: BTreeMap<StepId, u32> = BTreeMap::new();
-    replay(plan, history, |heard| match heard {
-        Heard::Order(_, Command::OpenGate { gate }) => *openings.entry(gate).or_default() += 1,
-        Heard::Order(..) | Heard::Record(_) | Heard::News(_) => {}
-    })
-    .map_err(Failure::could_not)?;
     decided.retain(|gate| match openings.get(gate) {
         None => true,
         Some(1) => session.outstanding().gates.contains(gate),
         Some(_) => false,
     });
-    Ok(decided)
+    decided
 }
 
 fn extension(plan: &Plan, text: &str) -> Result<Extension, Failure> {

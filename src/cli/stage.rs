@@ -16,9 +16,9 @@ use crate::drive::live::start::{RunFolder, Started};
 use crate::drive::live::{Driver, Options, Parts};
 use crate::drive::{Fact, Heard, replay};
 use crate::journal::record::digest;
-use crate::journal::{Pinned, Reader};
+use crate::journal::{Header, Pinned, Reader};
 use crate::model::{Bounds, Plan, RunId, Time, Value};
-use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme, View};
+use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme};
 
 /// Reads a runbook; prints every problem where it has errors.
 pub(super) fn read(path: &Path) -> Result<Document, Failure> {
@@ -99,16 +99,18 @@ pub(super) struct Setting {
     pub(super) options: Options,
     /// Where its process stands.
     pub(super) seat: Seat,
-    /// The journal so far, of a run that is taken up.
-    pub(super) history: Vec<u8>,
+    /// What happened so far, of a run that is taken up.
+    pub(super) story: Option<Story>,
 }
 
 /// Carries a run on until it ends or this process has no more part in it; tells how it went.
-pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -> Result<Exit, Failure> {
+pub(super) async fn play(started: Started, mut setting: Setting, facts: Vec<Fact>) -> Result<Exit, Failure> {
     let plan = Arc::clone(started.session.plan());
     let here = matches!(setting.seat, Seat::Here);
     let at_terminal = here && setting.output == Output::Auto && io::stdout().is_terminal();
-    let view = remembered(&plan, &setting)?;
+    let past = setting.story.take();
+    let taken_up = past.is_some();
+    let view = past.unwrap_or_else(|| new_story(&plan, &setting.run)).view;
     let asks = at_terminal && io::stdin().is_terminal() && !setting.options.no_wait;
     let desk = Desk::new(Sitting {
         user: setting.user.clone(),
@@ -120,7 +122,6 @@ pub(super) async fn play(started: Started, setting: Setting, facts: Vec<Fact>) -
         over: started.session.outcome().is_some(),
     });
     let desk = desk.map_err(|error| Failure::could_not(format!("listen to orders: {error}")))?;
-    let taken_up = !setting.history.is_empty();
     let clock = started.clock.clone();
     let mut driver = Driver::new(Parts {
         session: started.session,
@@ -162,35 +163,23 @@ pub(super) fn new_story(plan: &Arc<Plan>, run: &RunId) -> Story {
     story
 }
 
-/// What a journal has told so far.
-fn remembered(plan: &Arc<Plan>, setting: &Setting) -> Result<View, Failure> {
-    let mut story = new_story(plan, &setting.run);
-    if !setting.history.is_empty() {
-        fold(plan, &setting.history, &mut story)?;
-    }
-    Ok(story.view)
-}
-
-/// Folds a journal into the story of its run.
-pub(super) fn fold(plan: &Arc<Plan>, bytes: &[u8], story: &mut Story) -> Result<(), Failure> {
-    let (header, _) = Reader::new(bytes).map_err(Failure::could_not)?;
-    replay(plan, bytes, |heard| match heard {
+/// Takes what a journal tells into the story of its run.
+pub(super) fn hear(story: &mut Story, plan: &Plan, header: &Header, heard: &Heard<'_>) {
+    match heard {
         Heard::Record(_) => {}
-        Heard::Order(record, command) => story.view.order(plan, record.at, &command),
-        Heard::News(news) => story.take(plan, &crate::drive::live::telling::told(&news, &header)),
-    })
-    .map_err(Failure::could_not)?;
-    Ok(())
+        Heard::Order(record, command) => story.view.order(plan, record.at, command),
+        Heard::News(news) => story.take(plan, &crate::drive::live::telling::told(news, header)),
+    }
 }
 
 /// The story of a run as its journal tells it, looked at when its process leaves it.
 fn story_of(plan: &Arc<Plan>, setting: &Setting, left: Time) -> Result<Story, Failure> {
-    let path = setting.folder.journal();
-    let bytes = fs::read(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+    let bytes = journal_of(&setting.folder)?;
+    let (header, _) = Reader::new(&bytes).map_err(Failure::could_not)?;
     let mut story = new_story(plan, &setting.run);
-    fold(plan, &bytes, &mut story)?;
+    let replayed = replay(plan, &bytes, |heard| hear(&mut story, plan, &header, heard)).map_err(Failure::could_not)?;
     story.view.look(plan, left);
-    story.head = crate::journal::audit(&bytes, None).ok().map(|audit| audit.head.to_string());
+    story.head = Some(replayed.head.to_string());
     Ok(story)
 }
 

@@ -17,5 +17,5 @@ mod sketch;
 
 pub use fact::{Fact, News, Told, Urgency};
 pub use outstanding::Outstanding;
-pub use replay::{Heard, replay};
+pub use replay::{Heard, Replayed, replay};
 pub use session::{ResumeError, Session};

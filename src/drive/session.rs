@@ -13,6 +13,7 @@ use super::deadlines::Deadlines;
 use super::fact::{Fact, Told, shortened};
 use super::group::Group;
 use super::outstanding::Outstanding;
+use super::replay::{Heard, hand_out};
 use super::reserve::{EVIDENCE_LEAN, Reserve};
 use crate::engine::{Act, Asked, Command, Deadline, Engine, Event, Outbox, Output, Question, Standing};
 use crate::journal::record::EVIDENCE_MAX;
@@ -175,9 +176,14 @@ impl Session {
     }
 
     /// Takes a run up where its journal ends (R21a): every record goes through the engine again, and must lead to what was
-    /// decided then. What a crash tore off comes back too. Feed [`Event::RunResumed`] first, together with what became of
+    /// decided then; what each of them led to is handed out, so that nobody has to read it all once more. What a crash tore
+    /// off comes back too. Feed [`Event::RunResumed`] first, together with what became of
     /// the attempts that are [`Self::outstanding`]; that also gives again every order that is still in force.
-    pub fn resume(plan: Arc<Plan>, opened: Opened) -> Result<(Self, Option<Torn>), ResumeError> {
+    pub fn resume(
+        plan: Arc<Plan>,
+        opened: Opened,
+        mut hear: impl FnMut(&Heard<'_>),
+    ) -> Result<(Self, Option<Torn>), ResumeError> {
         let mut engine = Engine::new(Arc::clone(&plan));
         let (header, mut reader) = Reader::new(&opened.bytes).map_err(JournalError::from)?;
         let mut memory = Memory::new(&header);
@@ -196,6 +202,7 @@ impl Session {
                     });
                 }
                 memory.fold(record, &outbox, &plan);
+                hand_out(record, outbox, &mut hear);
             }
         }
         let position = reader.position();

@@ -68,7 +68,7 @@ impl Bench {
 
 fn reopen(plan: &Arc<Plan>, bytes: Vec<u8>) -> Result<Session, ResumeError> {
     let disk = FaultyDisk::holding(bytes.clone());
-    Session::resume(Arc::clone(plan), Opened::new(bytes, Box::new(disk))).map(|(session, _)| session)
+    Session::resume(Arc::clone(plan), Opened::new(bytes, Box::new(disk)), |_| {}).map(|(session, _)| session)
 }
 
 fn attempt(step: usize, part: Part, number: u32) -> AttemptId {
@@ -289,13 +289,14 @@ fn a_run_goes_on_wherever_the_power_failed() {
     for cut in start..=end {
         let disk = FaultyDisk::holding(whole[..cut].to_vec());
         let opened = || Opened::new(disk.seen(), Box::new(disk.clone()));
-        let (mut session, torn) = Session::resume(Arc::clone(&bench.plan), opened()).expect("the same decisions");
+        let (mut session, torn) =
+            Session::resume(Arc::clone(&bench.plan), opened(), |_| {}).expect("the same decisions");
         // All of a group, or nothing of it: here its last newline is missing too.
         assert_eq!((session.engine() == &before, session.head()), (true, head), "cut at {cut}");
         assert_eq!(torn.is_some(), cut > start, "cut at {cut}");
         let moment = Moment { at: Time::from_millis(2), wall: Wall::from_millis(0) };
         session.feed(moment, vec![Fact::new(Event::RunResumed)]).expect("fed");
-        let (again, torn) = Session::resume(Arc::clone(&bench.plan), opened()).expect("the same decisions");
+        let (again, torn) = Session::resume(Arc::clone(&bench.plan), opened(), |_| {}).expect("the same decisions");
         assert_eq!((again.engine(), torn), (session.engine(), None), "cut at {cut}");
     }
     assert_eq!(reopen(&bench.plan, whole).expect("the same decisions").engine(), &after);

@@ -107,7 +107,10 @@ pub struct Reader<'a> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(line: &'a [u8], number: u64) -> Result<T, ReadError> {
-    serde_json::from_slice(line).map_err(|e| ReadError::Strange { line: number, why: e.to_string() })
+    let strange = |why: String| ReadError::Strange { line: number, why };
+    // Once for the line, not once for each of its texts.
+    let text = std::str::from_utf8(line).map_err(|error| strange(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| strange(error.to_string()))
 }
 
 /// What is needed of a line to know that a record of that group was written.

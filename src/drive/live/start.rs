@@ -1,6 +1,6 @@
 //! A run's folder: made when the run begins, read when it is taken up again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -13,11 +13,11 @@ use super::clock::{self, Clock};
 use super::scope::RunScope;
 use super::secret_outputs;
 use crate::drive::{Heard, ResumeError, Session, replay};
-use crate::engine::{Command, Event, REVISION};
+use crate::engine::{Command, Engine, Event, REVISION};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::record::{digest, keyed_digest};
 use crate::journal::{Beforehand, Header, JournalError, Pinned, Reader, Torn, Writer};
-use crate::model::{Plan, Run, RunCommand, RunId, Span, Template, Value};
+use crate::model::{Plan, Run, RunCommand, RunId, Span, StepId, Template, Value};
 
 /// The version of the runbook format.
 const FORMAT: u32 = 1;
@@ -159,17 +159,27 @@ pub struct TakenUp {
     pub down: Span,
 }
 
-/// Takes up the run of this folder. `secrets` are the values of secret variables, found again: those are not kept.
-pub fn take_up(folder: &RunFolder, plan: &Arc<Plan>, secrets: &BTreeMap<String, Value>) -> Result<TakenUp, StartError> {
+/// Takes up the run of this folder. `secrets` are the values of secret variables, found again: those are not kept. All
+/// that its journal tells is handed out on the way.
+pub fn take_up(
+    folder: &RunFolder,
+    plan: &Arc<Plan>,
+    secrets: &BTreeMap<String, Value>,
+    mut hear: impl FnMut(&Header, &Heard<'_>),
+) -> Result<TakenUp, StartError> {
     let opened = Writer::open(&folder.journal())?;
     let key = read_key(folder)?;
-    let bytes = opened.bytes.clone();
-    let (session, torn) = Session::resume(Arc::clone(plan), opened)?;
+    let (header, _) = Reader::new(&opened.bytes).map_err(JournalError::from)?;
+    let mut recalling = Recalling::new(plan, &header, secrets, &key);
+    let (session, torn) = Session::resume(Arc::clone(plan), opened, |heard| {
+        recalling.hear(heard);
+        hear(&header, heard);
+    })?;
     let (stamped_at, stamp) = session.stamp();
     let clock = Clock::resuming(stamped_at, stamp, session.last());
     let down = clock.time().since(session.last().at);
 
-    let Recalled { scope, changes } = remember(folder, plan, session.header(), &bytes, secrets, &key)?;
+    let Recalled { scope, changes } = recalling.end(folder, session.engine());
     Ok(TakenUp { started: Started { session, clock, scope, key }, torn, changes, down })
 }
 
@@ -190,7 +200,9 @@ pub fn recall(
     secrets: &BTreeMap<String, Value>,
 ) -> Result<Recalled, StartError> {
     let (header, _) = Reader::new(bytes).map_err(JournalError::from)?;
-    remember(folder, plan, &header, bytes, secrets, &read_key(folder)?)
+    let mut recalling = Recalling::new(plan, &header, secrets, &read_key(folder)?);
+    let replayed = replay(plan, bytes, |heard| recalling.hear(heard))?;
+    Ok(recalling.end(folder, &replayed.engine))
 }
 
 fn read_key(folder: &RunFolder) -> Result<[u8; 32], StartError> {
@@ -199,59 +211,63 @@ fn read_key(folder: &RunFolder) -> Result<[u8; 32], StartError> {
     Ok(key.try_into().unwrap_or_default())
 }
 
-fn remember(
-    folder: &RunFolder,
-    plan: &Arc<Plan>,
-    header: &Header,
-    bytes: &[u8],
-    secrets: &BTreeMap<String, Value>,
-    key: &[u8; 32],
-) -> Result<Recalled, StartError> {
-    let base = PathBuf::from(&header.base);
-    let mut changes = changes(plan, header, &base, key);
-    let mut values = BTreeMap::new();
-    for (name, pin) in &header.vars {
-        let value = match pin {
-            Pinned::Plain(json) => Value { json: json.clone(), secret: false },
-            Pinned::Secret(kept) => {
-                let value = secrets.get(name).cloned().unwrap_or(Value { json: Json::Null, secret: true });
-                if keyed_digest(key, value.json.to_string().as_bytes()) != *kept {
-                    changes.push(format!("the secret variable `{name}`"));
-                }
-                value
-            }
-        };
-        values.insert(name.clone(), value);
-    }
-    let mut scope = RunScope::new(Arc::clone(plan), header.run.clone(), base, values);
-    recall_steps(folder, plan, bytes, &mut scope)?;
-    Ok(Recalled { scope, changes })
+/// What a run works from, while its journal is read.
+struct Recalling {
+    plan: Arc<Plan>,
+    scope: RunScope,
+    changes: Vec<String>,
+    /// Steps that something became of.
+    settled: BTreeSet<StepId>,
 }
 
-/// What steps have left so far: attempts, outcomes, outputs.
-fn recall_steps(folder: &RunFolder, plan: &Arc<Plan>, bytes: &[u8], scope: &mut RunScope) -> Result<(), JournalError> {
-    let mut settled = Vec::new();
-    replay(plan, bytes, |heard| match heard {
-        Heard::Order(_, Command::StartAttempt { attempt }) => scope.note_attempt(attempt),
-        Heard::Order(_, Command::TakeValue { step, value }) => scope.note_value(step, value),
-        Heard::Order(_, Command::Forget { step }) => scope.forget(step),
-        Heard::Order(..) => {}
-        Heard::Record(record) => {
-            if let Event::AttemptEnded { attempt, .. } = record.event
-                && !record.outputs.is_empty()
-            {
-                let outputs = super::outputs::Outputs { open: record.outputs.clone(), secret: BTreeMap::new() };
-                scope.note_outputs(attempt.step, &outputs);
+impl Recalling {
+    fn new(plan: &Arc<Plan>, header: &Header, secrets: &BTreeMap<String, Value>, key: &[u8; 32]) -> Self {
+        let base = PathBuf::from(&header.base);
+        let mut changes = changes(plan, header, &base, key);
+        let mut values = BTreeMap::new();
+        for (name, pin) in &header.vars {
+            let value = match pin {
+                Pinned::Plain(json) => Value { json: json.clone(), secret: false },
+                Pinned::Secret(kept) => {
+                    let value = secrets.get(name).cloned().unwrap_or(Value { json: Json::Null, secret: true });
+                    if keyed_digest(key, value.json.to_string().as_bytes()) != *kept {
+                        changes.push(format!("the secret variable `{name}`"));
+                    }
+                    value
+                }
+            };
+            values.insert(name.clone(), value);
+        }
+        let scope = RunScope::new(Arc::clone(plan), header.run.clone(), base, values);
+        Self { plan: Arc::clone(plan), scope, changes, settled: BTreeSet::new() }
+    }
+
+    /// What steps have left so far: attempts, outcomes, outputs.
+    fn hear(&mut self, heard: &Heard<'_>) {
+        match heard {
+            Heard::Order(_, Command::StartAttempt { attempt }) => self.scope.note_attempt(*attempt),
+            Heard::Order(_, Command::TakeValue { step, value }) => self.scope.note_value(*step, *value),
+            Heard::Order(_, Command::Forget { step }) => self.scope.forget(*step),
+            Heard::Order(..) => {}
+            Heard::Record(record) => {
+                if let Event::AttemptEnded { attempt, .. } = record.event
+                    && !record.outputs.is_empty()
+                {
+                    let outputs = super::outputs::Outputs { open: record.outputs.clone(), secret: BTreeMap::new() };
+                    self.scope.note_outputs(attempt.step, &outputs);
+                }
             }
+            Heard::News(news) => self.settled.extend(super::driver::settled_by(&news.notice)),
         }
-        Heard::News(news) => settled.extend(super::driver::settled_by(&news.notice)),
-    })
-    .map(|(_, engine)| {
-        for step in settled {
-            scope.note_outcome(step, engine.step_outcome(step));
-            scope.note_outputs(step, &secret_outputs::recall(folder.path(), plan, step));
+    }
+
+    fn end(mut self, folder: &RunFolder, engine: &Engine) -> Recalled {
+        for step in self.settled {
+            self.scope.note_outcome(step, engine.step_outcome(step));
+            self.scope.note_outputs(step, &secret_outputs::recall(folder.path(), &self.plan, step));
         }
-    })
+        Recalled { scope: self.scope, changes: self.changes }
+    }
 }
 
 fn pinned(value: &Value, key: &[u8; 32]) -> Pinned {
@@ -304,7 +320,7 @@ fn relative_program(run: &Run) -> Option<&str> {
 
 fn changes(plan: &Plan, header: &Header, base: &Path, key: &[u8; 32]) -> Vec<String> {
     let differ = |what: &str, then: &BTreeMap<String, String>, now: &BTreeMap<String, String>| {
-        let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+        let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
         names
             .into_iter()
             .filter(|name| then.get(*name) != now.get(*name))

@@ -41,7 +41,7 @@ pub struct Story {
     /// The hash at the head of the journal.
     pub head: Option<String>,
     /// The last news of each step, by step id.
-    last: Vec<Option<(Time, String)>>,
+    last: Vec<Option<Told>>,
 }
 
 /// Something that stood still for a while (`interrupts` of a phase).
@@ -91,7 +91,7 @@ impl Story {
         self.heard = Some(told.wall);
         self.note(plan, told, &before);
         self.time_interruptions(plan, told);
-        self.remember_last(plan, told);
+        self.remember_last(told);
     }
 
     fn note(&mut self, plan: &Plan, told: &Told, before: &Mode) {
@@ -166,9 +166,9 @@ impl Story {
         }
     }
 
-    fn remember_last(&mut self, plan: &Plan, told: &Told) {
+    fn remember_last(&mut self, told: &Told) {
         if let Some(step) = step_of(&told.notice) {
-            self.last[step.index()] = Some((told.at, words::sentence(plan, told)));
+            self.last[step.index()] = Some(told.clone());
         }
     }
 
@@ -180,7 +180,7 @@ impl Story {
             return format!("step {name} has not begun: {}", self.waits_for(plan, step));
         }
         match &self.last[step.index()] {
-            Some((at, sentence)) => format!("{sentence} (at {})", super::text::clock(*at)),
+            Some(told) => format!("{} (at {})", words::sentence(plan, told), super::text::clock(told.at)),
             None => format!("nothing has been heard of step {name} yet"),
         }
     }
