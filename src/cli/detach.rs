@@ -158,8 +158,8 @@ impl Reporter for Announcing {
     }
 }
 
-/// Whether a run that tells this is not refused any more: preflight, the first window and the guards before the first step
-/// are behind it, or it was taken up.
+/// Whether a run that tells this is not refused any more: preflight, the first window, the guards and the baseline
+/// before the first step are behind it, or it was taken up.
 fn has_begun(notice: &Notice) -> bool {
     match notice {
         Notice::RunStarted
@@ -168,6 +168,9 @@ fn has_begun(notice: &Notice) -> bool {
         | Notice::WindowClosed { .. }
         | Notice::GuardBreached { .. }
         | Notice::GuardBlind { .. }
+        | Notice::BaselineStarted
+        | Notice::BaselineTaken
+        | Notice::BaselineRejected { .. }
         | Notice::WayBackShut { .. }
         | Notice::WayBackOpen { .. }
         | Notice::WayBackClosed

@@ -71,12 +71,14 @@ pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> R
     }
     match level {
         DryRun::Plan => {
+            remarks.extend(baseline(plan));
             remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Plan)));
         }
         DryRun::Preflight => {
             programs(plan, &document.folder, &mut remarks);
             windows(plan, args.wait, &mut remarks);
             runtime.block_on(measure(document, values, &mut remarks));
+            remarks.extend(baseline(plan));
             remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Preflight)));
         }
     }
@@ -141,6 +143,16 @@ fn variables_without_programs(
 fn comes_from_program(plan: &Plan, name: &str) -> bool {
     let of_program = |source: &crate::model::VarSource| matches!(source, crate::model::VarSource::Run(_));
     plan.vars().iter().any(|var| var.name == name && var.sources.iter().any(of_program))
+}
+
+/// The baseline takes its time, and belongs to the moment before the first effect.
+fn baseline(plan: &Plan) -> Option<Remark> {
+    let baseline = plan.baseline()?;
+    let mut text = format!("its probes would be sampled for {}", baseline.over);
+    if !baseline.require.is_empty() {
+        text.push_str(", and then whether it is healthy");
+    }
+    Some(Remark { kind: Kind::Unchecked, about: "baseline".to_owned(), text })
 }
 
 /// What of a step only the run itself can show.
@@ -309,13 +321,16 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
         let verdict = gauge.health(id).and_then(|health| health.verdict);
         // A history of one sample says nothing.
         let verdict = verdict.filter(|_| plan.condition(guard.require).series.is_empty());
+        let compares = plan.condition(guard.require).reads_baseline;
         let kind = match verdict {
+            Some(_) if compares => Kind::Unchecked,
             Some(Verdict::Holds) => Kind::Fact,
             Some(_) if guard.scope == Scope::Everywhere => Kind::Finding,
             Some(_) => Kind::Fact,
             None => Kind::Unchecked,
         };
-        let text = format!("`{}` {}", plan.condition(guard.require).text, standing(verdict));
+        let standing = if compares { NO_BASELINE } else { standing(verdict) };
+        let text = format!("`{}` {standing}", plan.condition(guard.require).text);
         remarks.push(Remark { kind, about: format!("guard {}", guard.name), text });
     }
 }
@@ -328,8 +343,10 @@ fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, St
     };
     let text = asked.condition(plan).map(|id| plan.condition(id).text.as_str()).unwrap_or_default();
     let (verdict, evidence) = verdict.map_or((None, String::new()), |(verdict, evidence)| (Some(verdict), evidence));
+    let compares = asked.condition(plan).is_some_and(|id| plan.condition(id).reads_baseline);
     let kind = match (asked, verdict) {
         (_, None) => Kind::Unchecked,
+        (_, Some(_)) if compares => Kind::Unchecked,
         (Asked::Preflight(_), Some(Verdict::Fails | Verdict::NoData)) => Kind::Finding,
         // Earlier steps may be what makes the others true.
         (_, Some(_)) => Kind::Fact,
@@ -338,8 +355,12 @@ fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, St
     let say = say.map(|say| format!("{say}: ")).unwrap_or_default();
     let evidence = if evidence.is_empty() { evidence } else { format!(" ({evidence})") };
     let what = if about == "preflight" { String::new() } else { format!("{what} ") };
-    Remark { kind, about, text: format!("{say}{what}`{text}` {}{evidence}", standing(verdict)) }
+    let standing = if compares { NO_BASELINE } else { standing(verdict) };
+    Remark { kind, about, text: format!("{say}{what}`{text}` {standing}{evidence}") }
 }
+
+/// What stands of a condition that compares with a baseline which a dry run does not take.
+const NO_BASELINE: &str = "cannot be judged before the baseline is taken";
 
 const fn standing(verdict: Option<Verdict>) -> &'static str {
     match verdict {

@@ -58,6 +58,7 @@ impl Past {
         let replayed = replay(&plan, &bytes, |heard| match heard {
             Heard::Record(record) => {
                 outstanding.observe(&record.event);
+                story.view.read(record);
                 last = Moment { at: record.at, wall: record.wall };
                 if let Some(clock) = &record.clock {
                     stamp = (record.at, clock.clone());

@@ -166,7 +166,7 @@ pub(super) fn new_story(plan: &Arc<Plan>, run: &RunId) -> Story {
 /// Takes what a journal tells into the story of its run.
 pub(super) fn hear(story: &mut Story, plan: &Plan, header: &Header, heard: &Heard<'_>) {
     match heard {
-        Heard::Record(_) => {}
+        Heard::Record(record) => story.view.read(record),
         Heard::Order(record, command) => story.view.order(plan, record.at, command),
         Heard::News(news) => story.take(plan, &crate::drive::live::telling::told(news, header)),
     }

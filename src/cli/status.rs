@@ -187,6 +187,7 @@ pub(super) fn as_json(past: &Past) -> Json {
         "way_back_closed": past.is_way_back_closed(),
         "way_back_closes": left.and_then(closes_at).map(|at| format!("{at:.3}")),
         "way_back_left_ms": left.map(Span::millis),
+        "baseline": past.plan.baseline().map(|_| past.story.view.compared_as_json()),
         "steps": steps,
         "head": past.story.head,
     })

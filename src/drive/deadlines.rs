@@ -59,6 +59,8 @@ impl Deadlines {
             | Command::CheckWindow { .. }
             | Command::WatchWindow { .. }
             | Command::ForgetWindow { .. }
+            | Command::TakeBaseline
+            | Command::DropBaseline
             | Command::Forget { .. } => {}
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::engine::{Act, Answer, Command, Event, Notice};
 use crate::journal::{Clock, Extension, Who};
-use crate::model::{FactId, Time};
+use crate::model::{FactId, Summaries, Time};
 
 /// An event with all that is known about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Fact {
     pub evidence: Option<String>,
     /// What an attempt left for later steps.
     pub outputs: BTreeMap<String, Json>,
+    /// The figures of the baseline, with [`Event::BaselineTaken`] and [`Event::BaselineBlind`].
+    pub baseline: Summaries,
     /// Digest of what was sent.
     pub sent: Option<String>,
     /// Who asked for it.
@@ -31,7 +33,16 @@ pub struct Fact {
 impl Fact {
     /// The bare event.
     pub fn new(event: Event) -> Self {
-        Self { event, evidence: None, outputs: BTreeMap::new(), sent: None, who: None, clock: None, extend: Vec::new() }
+        Self {
+            event,
+            evidence: None,
+            outputs: BTreeMap::new(),
+            baseline: Summaries::new(),
+            sent: None,
+            who: None,
+            clock: None,
+            extend: Vec::new(),
+        }
     }
 
     /// The same with details for people; the session cuts the middle out of what is too long to keep.
@@ -64,6 +75,8 @@ impl Fact {
             | Event::Judged { .. }
             | Event::GuardHeld { .. }
             | Event::WayBackJudged { .. }
+            | Event::BaselineTaken
+            | Event::BaselineBlind
             | Event::WindowJudged { .. }
             | Event::WindowClosed { .. } => Urgency::World,
             Event::GateAnswered { answer: Answer::Go, .. }

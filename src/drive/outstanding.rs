@@ -16,6 +16,8 @@ pub struct Outstanding {
     pub guards: BTreeSet<GuardId>,
     /// Steps whose way back is watched.
     pub ways_back: BTreeSet<StepId>,
+    /// Whether the baseline is being sampled.
+    pub baseline: bool,
     /// Gates that people are asked at.
     pub gates: BTreeSet<StepId>,
     /// Phases that wait for their window.
@@ -31,6 +33,7 @@ pub(super) enum Matter {
     Question(Question),
     Guard(GuardId),
     WayBack(StepId),
+    Baseline,
     Gate(StepId),
     Window(PhaseId),
 }
@@ -54,6 +57,8 @@ pub(super) fn stand(command: Command) -> Stand {
         Command::UnwatchGuard { guard } => Stand::Ends(Matter::Guard(guard)),
         Command::WatchWayBack { step } => Stand::Begins(Matter::WayBack(step)),
         Command::UnwatchWayBack { step } => Stand::Ends(Matter::WayBack(step)),
+        Command::TakeBaseline => Stand::Begins(Matter::Baseline),
+        Command::DropBaseline => Stand::Ends(Matter::Baseline),
         Command::OpenGate { gate } => Stand::Begins(Matter::Gate(gate)),
         Command::CloseGate { gate } => Stand::Ends(Matter::Gate(gate)),
         Command::CheckWindow { phase } | Command::WatchWindow { phase } => Stand::Begins(Matter::Window(phase)),
@@ -74,6 +79,7 @@ impl Outstanding {
             Matter::Question(question) => self.questions.contains_key(&question),
             Matter::Guard(guard) => self.guards.contains(&guard),
             Matter::WayBack(step) => self.ways_back.contains(&step),
+            Matter::Baseline => self.baseline,
             Matter::Gate(gate) => self.gates.contains(&gate),
             Matter::Window(phase) => self.windows_checked.contains(&phase) || self.windows_watched.contains(&phase),
         }
@@ -98,6 +104,7 @@ impl Outstanding {
             }
             Matter::Guard(guard) => drop(self.guards.insert(guard)),
             Matter::WayBack(step) => drop(self.ways_back.insert(step)),
+            Matter::Baseline => self.baseline = true,
             Matter::Gate(gate) => drop(self.gates.insert(gate)),
             Matter::Window(phase) if command == Command::CheckWindow { phase } => {
                 self.windows_checked.insert(phase);
@@ -117,6 +124,7 @@ impl Outstanding {
             Matter::Question(question) => drop(self.questions.remove(&question)),
             Matter::Guard(guard) => drop(self.guards.remove(&guard)),
             Matter::WayBack(step) => drop(self.ways_back.remove(&step)),
+            Matter::Baseline => self.baseline = false,
             Matter::Gate(gate) => drop(self.gates.remove(&gate)),
             Matter::Window(phase) => {
                 self.windows_checked.remove(&phase);
@@ -125,10 +133,11 @@ impl Outstanding {
         }
     }
 
-    /// Takes in an event; `true` if it is the end of an attempt that was under way.
+    /// Takes in an event; `true` if it is the end of an attempt, or of the sampling of the baseline, that was under way.
     pub fn observe(&mut self, event: &Event) -> bool {
         match event {
             Event::AttemptEnded { attempt, .. } => self.attempts.remove(attempt).is_some(),
+            Event::BaselineTaken | Event::BaselineBlind => std::mem::take(&mut self.baseline),
             Event::WindowJudged { phase, open: true } => {
                 self.windows_checked.remove(phase);
                 false
@@ -151,6 +160,7 @@ impl Outstanding {
         let gates = self.gates.iter().map(|gate| Command::OpenGate { gate: *gate });
         let checked = self.windows_checked.iter().map(|phase| Command::CheckWindow { phase: *phase });
         let watched = self.windows_watched.iter().map(|phase| Command::WatchWindow { phase: *phase });
-        guards.chain(ways_back).chain(questions).chain(checked).chain(watched).chain(gates).collect()
+        let baseline = self.baseline.then_some(Command::TakeBaseline);
+        guards.chain(ways_back).chain(baseline).chain(questions).chain(checked).chain(watched).chain(gates).collect()
     }
 }

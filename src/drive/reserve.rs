@@ -60,8 +60,14 @@ impl Reserve {
     /// The bytes that must be there.
     pub(super) fn bytes(&self, plan: &Plan) -> u64 {
         let restored = plan.about().restored.len() as u64 * 4 * RECORD;
-        AT_ANY_TIME + restored + self.undos + self.running * (OUTPUTS_MAX as u64 + 8 * RECORD)
+        AT_ANY_TIME + baseline_bytes(plan) + restored + self.undos + self.running * (OUTPUTS_MAX as u64 + 8 * RECORD)
     }
+}
+
+/// The last samples of the baseline's probes, which the end of the run keeps: a name and a number each.
+fn baseline_bytes(plan: &Plan) -> u64 {
+    let probes = plan.baseline().into_iter().flat_map(|baseline| &baseline.probes);
+    probes.map(|probe| plan.probe(*probe).name.len() as u64 + 40).sum()
 }
 
 fn undo_bytes(plan: &Plan, step: StepId) -> u64 {

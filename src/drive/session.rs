@@ -20,7 +20,7 @@ use crate::journal::record::EVIDENCE_MAX;
 use crate::journal::{
     Clock, Encoded, Hash, Header, JournalError, Moment, NoRoom, Opened, Reader, Record, Torn, Via, Who, Writer,
 };
-use crate::model::{AttemptEnd, FactId, Part, Plan, RunOutcome, Span, StepId, Time};
+use crate::model::{AttemptEnd, FactId, Part, Plan, RunOutcome, Span, StepId, Summaries, Time};
 
 /// Why a run cannot be taken up.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct Session {
     memory: Memory,
     /// The process has taken the run over and its driver does nothing yet.
     taken_over: bool,
+    /// The last samples of the baseline's probes.
+    now_measured: BTreeMap<String, Json>,
 }
 
 /// What is folded from records, while they are written and again when they are read.
@@ -69,6 +71,7 @@ struct Memory {
     outputs: BTreeMap<StepId, BTreeMap<String, Json>>,
     /// By open question: what it was last judged by.
     said: BTreeMap<Question, String>,
+    baseline: Summaries,
     /// By number of the fact, from 1.
     times: Vec<Time>,
     /// The moment of the last record.
@@ -85,6 +88,7 @@ impl Memory {
             reserve: Reserve::default(),
             outputs: BTreeMap::new(),
             said: BTreeMap::new(),
+            baseline: Summaries::new(),
             times: Vec::new(),
             last: Moment { at: Time::ZERO, wall: header.wall },
             stamp: (Time::ZERO, header.clock.clone()),
@@ -116,6 +120,9 @@ impl Memory {
         if let Event::Judged { question, .. } = record.event {
             self.said.remove(&question);
             self.said.extend(record.evidence.iter().map(|evidence| (question, evidence.clone())));
+        }
+        if record.event == Event::BaselineTaken && ended {
+            self.baseline.clone_from(&record.baseline);
         }
         for output in outbox.outputs() {
             match *output {
@@ -172,7 +179,7 @@ impl Session {
     pub fn begin(plan: Arc<Plan>, header: Header, writer: Writer) -> Self {
         let memory = Memory::new(&header);
         let engine = Engine::new(Arc::clone(&plan));
-        Self { plan, engine, header, writer, memory, taken_over: false }
+        Self { plan, engine, header, writer, memory, taken_over: false, now_measured: BTreeMap::new() }
     }
 
     /// Takes a run up where its journal ends (R21a): every record goes through the engine again, and must lead to what was
@@ -208,7 +215,8 @@ impl Session {
         let position = reader.position();
         // Only now is anything changed: a run that this tool cannot take up is left as it is.
         let (writer, torn) = opened.go_on(position)?;
-        Ok((Self { plan, engine, header, writer, memory, taken_over: true }, torn))
+        let now_measured = BTreeMap::new();
+        Ok((Self { plan, engine, header, writer, memory, taken_over: true, now_measured }, torn))
     }
 
     /// Takes in what arrived together, and every deadline that is due; decides; appends it as one group; syncs once. Only
@@ -268,7 +276,9 @@ impl Session {
     }
 
     fn apply(&mut self, fact: Fact, group: &mut Group) {
+        let was_over = self.engine.outcome().is_some();
         let outbox = self.engine.apply(&fact.event);
+        let ends = !was_over && self.engine.outcome().is_some();
         let record = Record {
             n: FactId(self.memory.times.len() as u64 + 1),
             group: 0,
@@ -278,6 +288,8 @@ impl Session {
             event: fact.event,
             evidence: fact.evidence.map(|text| shortened(text, EVIDENCE_MAX)),
             outputs: fact.outputs,
+            baseline: fact.baseline,
+            after: if ends { std::mem::take(&mut self.now_measured) } else { BTreeMap::new() },
             sent: fact.sent,
             who: fact.who,
             clock: fact.clock,
@@ -376,6 +388,16 @@ impl Session {
     pub fn outputs(&self, step: StepId) -> &BTreeMap<String, Json> {
         static NOTHING: BTreeMap<String, Json> = BTreeMap::new();
         self.memory.outputs.get(&step).unwrap_or(&NOTHING)
+    }
+
+    /// The figures of the baseline; empty before it is taken.
+    pub fn baseline(&self) -> &Summaries {
+        &self.memory.baseline
+    }
+
+    /// Says what the probes of the baseline gave last: the record that ends the run keeps it.
+    pub fn note_measured(&mut self, samples: BTreeMap<String, Json>) {
+        self.now_measured = samples;
     }
 
     /// The hash that covers every record so far.

@@ -56,6 +56,7 @@ impl Sketch {
             probes: vec![],
             conditions: vec![],
             guards: vec![],
+            baseline: None,
             phases: vec![],
             steps: vec![],
         })
@@ -107,7 +108,12 @@ impl Sketch {
     }
 
     fn condition(&mut self) -> ConditionId {
-        self.0.conditions.push(Condition { text: "true".to_owned(), probes: vec![], series: vec![] });
+        self.0.conditions.push(Condition {
+            text: "true".to_owned(),
+            probes: vec![],
+            series: vec![],
+            reads_baseline: false,
+        });
         ConditionId::at(self.0.conditions.len() - 1)
     }
 

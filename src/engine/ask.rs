@@ -1,6 +1,6 @@
 //! Questions: put, answered, held for a while, withdrawn (R13 as far as it is the engine's).
 
-use super::state::{Ask, AskState, Asks, JobState, Judgement, PhaseState, Reach, Rolling, Stage};
+use super::state::{Ask, AskState, Asks, BaselineState, JobState, Judgement, PhaseState, Reach, Rolling, Stage};
 use super::{Asked, Command, Deadline, Engine, Outbox, Question};
 use crate::model::{PhaseId, StepId, Verdict};
 
@@ -15,6 +15,7 @@ enum Place {
     Confirm(StepId),
     /// At the target of a rollback.
     Target,
+    Baseline,
 }
 
 impl Engine {
@@ -121,6 +122,7 @@ impl Engine {
             Place::Job(step) => self.end_job_asks(step, judgement, out),
             Place::Confirm(step) => self.end_confirm(step, judgement, out),
             Place::Target => self.end_restoring(judgement, out),
+            Place::Baseline => self.end_baseline_require(judgement, out),
         }
     }
 
@@ -131,6 +133,7 @@ impl Engine {
             Asked::PhaseRequire(phase, _) => Place::PhaseRequire(phase),
             Asked::PhaseSuccess(phase, _) => Place::PhaseSuccess(phase),
             Asked::Restored(_) => Place::Target,
+            Asked::BaselineRequire(_) => Place::Baseline,
             Asked::When(step, _)
             | Asked::DoneWhen(step, _)
             | Asked::WaitUntil(step, _)
@@ -165,6 +168,10 @@ impl Engine {
                 _ => None,
             },
             Place::Confirm(step) => self.confirming(step),
+            Place::Baseline => match &mut self.baseline {
+                BaselineState::Requiring(asks) => Some(asks),
+                _ => None,
+            },
             Place::Target => match &mut self.stage {
                 Stage::Rolling(rolling) => match &mut rolling.reach {
                     Reach::Measuring(asks) => Some(asks),
@@ -189,7 +196,11 @@ impl Engine {
             Stage::Preflight(asks) | Stage::Rolling(Rolling { reach: Reach::Measuring(asks), .. }) => Some(asks),
             _ => None,
         };
-        let all = of_jobs.chain(of_phases).chain(of_run).flat_map(|asks| &asks.open);
+        let of_baseline = match &self.baseline {
+            BaselineState::Requiring(asks) => Some(asks),
+            _ => None,
+        };
+        let all = of_jobs.chain(of_phases).chain(of_run).chain(of_baseline).flat_map(|asks| &asks.open);
         all.filter(|ask| ask.state != AskState::Open).map(|ask| ask.question).collect()
     }
 

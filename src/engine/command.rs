@@ -104,6 +104,10 @@ pub enum Command {
         /// Which.
         deadline: Deadline,
     },
+    /// Sample the probes of the baseline from now on, for as long as the plan says, and say what came of it.
+    TakeBaseline,
+    /// Do not.
+    DropBaseline,
     /// Outputs and outcome of this step are no data from now on (a rollback has undone it).
     Forget {
         /// Which.
@@ -133,6 +137,8 @@ pub enum Cause {
     Ungated,
     /// The answer at the gate was no, or none came in time.
     NoGo,
+    /// A probe of the baseline gave no data.
+    NoSample,
 }
 
 /// What keeps a ramp at its value.
@@ -307,6 +313,15 @@ pub enum Notice {
     GuardBlind {
         /// Which.
         guard: GuardId,
+    },
+    /// The probes of the baseline are being sampled.
+    BaselineStarted,
+    /// They have been; the figures are with the record of the event.
+    BaselineTaken,
+    /// The baseline is not healthy.
+    BaselineRejected {
+        /// Why.
+        cause: Cause,
     },
     /// People are asked.
     GateOpened {

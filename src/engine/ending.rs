@@ -197,10 +197,12 @@ impl Engine {
         for step in early {
             self.halt_job(step, false, out);
         }
+        self.drop_baseline(out);
         let phases = std::mem::take(&mut self.phases);
         self.phases = phases
             .into_iter()
             .map(|state| match state {
+                PhaseState::AtBaseline => PhaseState::AtWindow,
                 PhaseState::Requiring(asks) => {
                     self.drop_asks(asks, out);
                     PhaseState::AtWindow

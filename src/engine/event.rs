@@ -72,6 +72,11 @@ pub enum Event {
         /// Whose.
         phase: PhaseId,
     },
+    /// The baseline was sampled as long as the plan says, and every probe of it gave data. The figures are not the
+    /// engine's; the record of this event holds them.
+    BaselineTaken,
+    /// The same, but a probe of it gave no data at all.
+    BaselineBlind,
     /// A deadline that the engine armed is due. Time enters nowhere else.
     DeadlineReached {
         /// Which.
@@ -182,6 +187,8 @@ pub enum Asked {
     Advance(StepId, u16, u16),
     /// `hold_while` of a ramp at that value.
     HoldWhile(StepId, u16),
+    /// The n-th `require` of the baseline.
+    BaselineRequire(u16),
 }
 
 /// A moment that the engine waits for by name. The session keeps its time; its length is the plan's.
@@ -338,6 +345,7 @@ impl Asked {
             Self::Require(step, part, n) => plan.step(step).work(part).require.get(n as usize),
             Self::Success(step, part, n) => plan.step(step).work(part).success.get(n as usize),
             Self::Restored(n) => plan.about().restored.get(n as usize),
+            Self::BaselineRequire(n) => plan.baseline()?.require.get(n as usize),
             Self::Confirm(step, _) => plan.step(step).forward.ramp()?.confirm.as_ref(),
             Self::Advance(step, _, n) => plan.step(step).forward.ramp()?.advance.get(n as usize),
             Self::When(..) | Self::DoneWhen(..) | Self::WaitUntil(..) | Self::HoldWhile(..) => None,
@@ -358,6 +366,7 @@ impl Asked {
             | Self::Require(..)
             | Self::Success(..)
             | Self::WaitUntil(..)
+            | Self::BaselineRequire(_)
             | Self::Restored(_) => None,
         }
     }

@@ -42,6 +42,10 @@ impl Engine {
     }
 
     fn is_in_scope(&self, guard: GuardId) -> bool {
+        !self.lacks_its_baseline(guard) && self.is_scope_open(guard)
+    }
+
+    fn is_scope_open(&self, guard: GuardId) -> bool {
         match &self.plan.0.guard(guard).scope {
             Scope::Everywhere => self.left > 0,
             Scope::Phases(phases) => phases.iter().any(|phase| {
@@ -57,7 +61,8 @@ impl Engine {
     /// Whether every guard that can stop a step has held since its scope opened (R14).
     pub(crate) fn guards_have_held(&self, step: StepId) -> bool {
         let has_held = |guard: GuardId| {
-            self.plan.0.guard(guard).on_breach == OnBreach::Warn
+            self.lacks_its_baseline(guard)
+                || self.plan.0.guard(guard).on_breach == OnBreach::Warn
                 || matches!(self.guards[guard.index()], GuardState::Watched { held: true })
         };
         let covers = |guard: &GuardId| match &self.plan.0.guard(*guard).scope {

@@ -1,6 +1,6 @@
 //! What must be true of every state, checked after every event in debug builds and by the tests.
 
-use super::state::{Goal, JobState, Stage, WayBack};
+use super::state::{BaselineState, Goal, JobState, PhaseState, Stage, WayBack};
 use super::{Deadline, Engine};
 use crate::model::{Node, StepOutcome};
 
@@ -10,6 +10,7 @@ pub(crate) fn first_broken(engine: &Engine) -> Option<String> {
         .or_else(|| ramps(engine))
         .or_else(|| counts(engine))
         .or_else(|| way_back(engine))
+        .or_else(|| baseline(engine))
         .or_else(|| endings(engine))
 }
 
@@ -129,10 +130,27 @@ fn way_back(engine: &Engine) -> Option<String> {
     None
 }
 
+fn baseline(engine: &Engine) -> Option<String> {
+    let baseline = engine.plan().baseline()?;
+    let is_being_taken = matches!(engine.baseline, BaselineState::Sampling | BaselineState::Requiring(_));
+    match baseline.before {
+        None if engine.touched && engine.baseline != BaselineState::Taken => {
+            Some("nothing with an effect starts before the baseline is there".to_owned())
+        }
+        Some(phase) if is_being_taken && engine.phases[phase.index()] != PhaseState::AtBaseline => {
+            Some(format!("`{}` waits for the baseline that is taken before it", engine.plan().phase(phase).name))
+        }
+        Some(_) | None => None,
+    }
+}
+
 fn endings(engine: &Engine) -> Option<String> {
     if let Stage::Ended(_) = engine.stage {
         if !engine.active.is_empty() {
             return Some("a run that has ended has nothing under way".to_owned());
+        }
+        if matches!(engine.baseline, BaselineState::Sampling | BaselineState::Requiring(_)) {
+            return Some("a run that has ended takes no baseline".to_owned());
         }
         if !engine.armed.is_empty() {
             return Some("a run that has ended waits for no deadline".to_owned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::state::{Asks, GuardState, Passes, Pause, PhaseState, RampState, Stage, StepState, WayBack};
+use super::state::{Asks, BaselineState, GuardState, Passes, Pause, PhaseState, RampState, Stage, StepState, WayBack};
 use super::{Deadline, Event, Notice, Origin, Outbox, invariant};
 use crate::model::{Attempt, FactId, GuardId, PhaseId, Plan, RunOutcome, Scope, StepId, StepOutcome};
 
@@ -19,6 +19,7 @@ pub struct Engine {
     pub(crate) steps: Vec<StepState>,
     pub(crate) phases: Vec<PhaseState>,
     pub(crate) guards: Vec<GuardState>,
+    pub(crate) baseline: BaselineState,
     /// By node: whether it is over.
     pub(crate) over: Vec<bool>,
     /// By node: how many others it still waits for.
@@ -107,6 +108,7 @@ impl Engine {
             steps: vec![step; plan.steps().len()],
             phases: vec![PhaseState::Waiting; plan.phases().len()],
             guards: vec![GuardState::Asleep; plan.guards().len()],
+            baseline: BaselineState::Untaken,
             over: vec![false; nodes],
             blocked,
             left: to_u32(nodes),
@@ -145,6 +147,8 @@ impl Engine {
             Event::GateAnswered { gate, answer } => self.pass_gate(*gate, *answer, &mut out),
             Event::WindowJudged { phase, open } => self.take_window(*phase, *open, &mut out),
             Event::WindowClosed { phase } => self.close_window(*phase, &mut out),
+            Event::BaselineTaken => self.take_baseline(&mut out),
+            Event::BaselineBlind => self.miss_baseline(&mut out),
             Event::DeadlineReached { deadline } => self.fire(*deadline, &mut out),
             Event::OperatorAsked { act } => self.obey(act, &mut out),
         }
@@ -233,6 +237,11 @@ impl Engine {
     /// The irreversible step that has started, if one has.
     pub fn point_of_no_return(&self) -> Option<StepId> {
         self.in_effect().find(|step| self.plan.0.step(*step).is_irreversible())
+    }
+
+    /// Whether the baseline is there to be compared with.
+    pub fn has_baseline(&self) -> bool {
+        matches!(self.baseline, BaselineState::Requiring(_) | BaselineState::Healthy | BaselineState::Taken)
     }
 
     /// The gates that are open.

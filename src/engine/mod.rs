@@ -4,6 +4,7 @@
 //! not times; ids, not texts (R0). Absent here: input and output, async, clocks, randomness, hash maps, floats.
 
 mod ask;
+mod baseline;
 mod command;
 mod ending;
 mod event;

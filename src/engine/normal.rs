@@ -1,6 +1,6 @@
 //! States that differ only in how far things were counted lead to the same decisions from then on.
 
-use super::state::{AskState, Asks, AtValue, JobState, PhaseState, Reach, Stage, Stand};
+use super::state::{AskState, Asks, AtValue, BaselineState, JobState, PhaseState, Reach, Stage, Stand};
 use super::{Deadline, Engine, HeldBack, Question};
 use crate::model::{Attempt, FactId};
 
@@ -32,6 +32,9 @@ impl Engine {
             if let PhaseState::Requiring(asks) | PhaseState::Measuring(asks) = phase {
                 unnumber(asks);
             }
+        }
+        if let BaselineState::Requiring(asks) = &mut plain.baseline {
+            unnumber(asks);
         }
         match &mut plain.stage {
             Stage::Preflight(asks) => unnumber(asks),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::{Goal, JobState, Judgement, PhaseState, Stage};
+use super::state::{BaselineState, Goal, JobState, Judgement, PhaseState, Stage};
 use super::{Asked, Cause, Command, Deadline, Engine, Notice, Origin, Outbox};
 use crate::model::{Action, Bracket, OnClose, Part, PhaseId, Policy, Rollback, StepId};
 
@@ -41,11 +41,20 @@ impl Engine {
             out.order(Command::WatchWindow { phase });
         }
         self.arm(Deadline::Phase(phase), out);
-        self.require_phase(phase, out);
+        self.prepare_phase(phase, out);
         self.mind_guards(out);
     }
 
-    fn require_phase(&mut self, phase: PhaseId, out: &mut Outbox) {
+    /// Before its first step: the baseline where it is to be taken now, then its `require`.
+    fn prepare_phase(&mut self, phase: PhaseId, out: &mut Outbox) {
+        if self.waits_for_baseline(phase) {
+            self.phases[phase.index()] = PhaseState::AtBaseline;
+        } else {
+            self.require_phase(phase, out);
+        }
+    }
+
+    pub(crate) fn require_phase(&mut self, phase: PhaseId, out: &mut Outbox) {
         let count = self.plan.0.phase(phase).require.len();
         if count == 0 {
             return self.run_phase(phase, out);
@@ -131,12 +140,17 @@ impl Engine {
         self.begin_job(step, Part::Undo(0), Goal::Release, out);
     }
 
-    fn fail_phase(&mut self, phase: PhaseId, cause: Cause, out: &mut Outbox) {
+    pub(crate) fn fail_phase(&mut self, phase: PhaseId, cause: Cause, out: &mut Outbox) {
         out.tell(Notice::PhaseFailed { phase, cause });
-        let before = matches!(self.phases[phase.index()], PhaseState::Requiring(_));
+        let at_baseline = self.phases[phase.index()] == PhaseState::AtBaseline;
+        let before = at_baseline || matches!(self.phases[phase.index()], PhaseState::Requiring(_));
         let plan = Arc::clone(&self.plan.0);
         if plan.phase(phase).on_failure == Policy::Continue {
-            return if before { self.run_phase(phase, out) } else { self.close_phase(phase, out) };
+            return match (at_baseline, before) {
+                (true, _) => self.forgo_baseline(),
+                (false, true) => self.run_phase(phase, out),
+                (false, false) => self.close_phase(phase, out),
+            };
         }
         self.phases[phase.index()] = PhaseState::Failed { before };
         self.follow(&plan.phase(phase).on_failure, Origin::PhaseFailed(phase), out);
@@ -157,9 +171,12 @@ impl Engine {
         let plan = Arc::clone(&self.plan.0);
         for phase in plan.phase_ids().filter(|_| self.stage == Stage::Forward).collect::<Vec<_>>() {
             match self.phases[phase.index()] {
-                PhaseState::Failed { before: true } => self.require_phase(phase, out),
+                PhaseState::Failed { before: true } => self.prepare_phase(phase, out),
                 PhaseState::Failed { before: false } => self.measure_phase(phase, out),
-                PhaseState::Running { .. } | PhaseState::Measuring(_) | PhaseState::Requiring(_) => {
+                PhaseState::AtBaseline
+                | PhaseState::Requiring(_)
+                | PhaseState::Running { .. }
+                | PhaseState::Measuring(_) => {
                     // A bound that passed is given once more.
                     self.arm(Deadline::Phase(phase), out);
                 }
@@ -174,7 +191,11 @@ impl Engine {
         let runs = matches!(
             self.phases.get(phase.index()),
             Some(
-                PhaseState::Requiring(_) | PhaseState::Running { .. } | PhaseState::Measuring(_) | PhaseState::Closing
+                PhaseState::AtBaseline
+                    | PhaseState::Requiring(_)
+                    | PhaseState::Running { .. }
+                    | PhaseState::Measuring(_)
+                    | PhaseState::Closing
             )
         );
         let Some(window) = self.plan.0.phases().get(phase.index()).and_then(|of_plan| of_plan.window.as_ref()) else {
@@ -212,6 +233,7 @@ impl Engine {
             state @ PhaseState::Running { .. } => *state = PhaseState::Running { rechecking: true },
             PhaseState::AtWindow => {}
             PhaseState::Waiting
+            | PhaseState::AtBaseline
             | PhaseState::Requiring(_)
             | PhaseState::Measuring(_)
             | PhaseState::Closing
@@ -246,11 +268,17 @@ impl Engine {
             PhaseState::Requiring(_) | PhaseState::Measuring(_) => true,
             PhaseState::Waiting
             | PhaseState::AtWindow
+            | PhaseState::AtBaseline
             | PhaseState::Running { .. }
             | PhaseState::Closing
             | PhaseState::Done
             | PhaseState::Failed { .. } => false,
         };
-        steps || phase.map_or_else(|| self.phases.iter().any(measures), |phase| measures(&self.phases[phase.index()]))
+        let before = self.plan.0.baseline().and_then(|baseline| baseline.before);
+        let baseline = matches!(self.baseline, BaselineState::Sampling | BaselineState::Requiring(_))
+            && (phase.is_none() || phase == before);
+        steps
+            || baseline
+            || phase.map_or_else(|| self.phases.iter().any(measures), |phase| measures(&self.phases[phase.index()]))
     }
 }

@@ -35,6 +35,7 @@ impl Engine {
         if self.left == 0 {
             return self.begin_ending(RunOutcome::Succeeded, out);
         }
+        self.mind_baseline(out);
         let phases = std::mem::take(&mut self.ready_phases);
         for phase in phases {
             self.open_phase(phase, out);
@@ -58,6 +59,7 @@ impl Engine {
             let next = from.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)).next().copied();
             let Some(step) = next else { break };
             after = Some(step);
+            self.mind_baseline_before(step, out);
             if !self.may_begin(step) {
                 continue;
             }
@@ -100,9 +102,10 @@ impl Engine {
         self.pause.is_none() && (!self.ready_phases.is_empty() || ready())
     }
 
-    /// R14 and R26: guards have held once, the window was judged again.
+    /// R14 and R26: guards have held once, the window was judged again; and the baseline is there.
     pub(crate) fn may_begin(&self, step: StepId) -> bool {
-        !self.waits_for_window(step) && (!self.plan.0.step(step).has_effect() || self.guards_have_held(step))
+        let kept_back = self.waits_for_window(step) || self.keeps_back(step);
+        !kept_back && (!self.plan.0.step(step).has_effect() || self.guards_have_held(step))
     }
 
     /// Whether the window of a step's phase is being judged again.

@@ -358,6 +358,8 @@ pub(crate) enum PhaseState {
     Waiting,
     /// Waits for its window before it starts.
     AtWindow,
+    /// Waits for the baseline, which comes just before it.
+    AtBaseline,
     /// Its `require` is being judged.
     Requiring(Asks),
     /// Its steps run; `rechecking`: nothing new starts until its window was judged again.
@@ -370,6 +372,21 @@ pub(crate) enum PhaseState {
     Done,
     /// Failed; an operator decides. `before`: its steps have not begun.
     Failed { before: bool },
+}
+
+/// The baseline of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BaselineState {
+    /// Not taken, or the plan has none.
+    Untaken,
+    /// Being sampled.
+    Sampling,
+    /// Sampled; its `require` is being judged.
+    Requiring(Asks),
+    /// Sampled and healthy; what waited for it goes on with the way forward.
+    Healthy,
+    /// There, for the rest of the run.
+    Taken,
 }
 
 /// One guard of the run.

@@ -36,6 +36,8 @@ pub(in crate::journal) fn record(evidence: &str) -> Record {
         event: Event::RunBegan,
         evidence: Some(evidence.to_owned()),
         outputs: std::collections::BTreeMap::new(),
+        baseline: std::collections::BTreeMap::new(),
+        after: std::collections::BTreeMap::new(),
         sent: None,
         who: None,
         clock: None,

@@ -35,7 +35,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::{Command, Deadline, Event};
-use crate::model::{FactId, PhaseId, RunId, Span, StepId, Time};
+use crate::model::{FactId, PhaseId, RunId, Span, StepId, Summaries, Time};
 
 /// The format of the lines that this tool writes.
 pub const JOURNAL: u32 = 1;
@@ -135,6 +135,12 @@ pub struct Record {
     /// What an attempt left for later steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Json>,
+    /// The figures of the baseline, with the event that it was taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baseline: Summaries,
+    /// The last samples of the baseline's probes, with the event that ended the run: what to compare it with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub after: BTreeMap<String, Json>,
     /// Digest of what was sent: the rendered script, request or statements of an attempt that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<String>,

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::{Act, Answer, Asked, Origin, Question, Rung};
-use crate::model::{Attempt, AttemptEnd, AttemptId, GuardId, Part, PhaseId, StepId, Target, Verdict};
+use crate::model::{Attempt, AttemptEnd, AttemptId, GuardId, Part, PhaseId, StepId, Summary, Target, Verdict};
 
 fn attempts() -> impl Strategy<Value = AttemptId> {
     (0..9usize, prop_oneof![Just(Part::Forward), (0..3u16).prop_map(Part::Undo)], 0..4).prop_map(
@@ -77,7 +77,7 @@ prop_compose! {
     ) -> Record {
         Record {
             n: FactId(0), group: 0, more: 0, at: Time::from_millis(at), wall: Wall::from_millis(wall), event, evidence,
-            outputs, sent: None, who: Some(Who { user: "ops".to_owned(), via: Via::Socket, reason }), clock: None,
+            outputs, baseline: Summaries::new(), after: BTreeMap::new(), sent: None, who: Some(Who { user: "ops".to_owned(), via: Via::Socket, reason }), clock: None,
             extend: Vec::new(), decided,
         }
     }
@@ -123,6 +123,9 @@ fn a_secret_is_pinned_by_hmac_sha256() {
 #[test]
 fn the_names_of_a_record_never_change() {
     let attempt = AttemptId { step: StepId::at(3), part: Part::Forward, number: Attempt::FIRST };
+    let whole = |number: u64| serde_json::Number::from(number);
+    let (avg, min, max) = (whole(2), whole(1), whole(3));
+    let summary = Summary { avg, min, max, p50: whole(2), p99: whole(3), last: whole(3), count: 3 };
     let record = Record {
         n: FactId(12),
         group: 7,
@@ -132,6 +135,8 @@ fn the_names_of_a_record_never_change() {
         event: Event::AttemptEnded { attempt, end: AttemptEnd::Done },
         evidence: Some("exit 0".to_owned()),
         outputs: BTreeMap::from([("rows".to_owned(), Json::from(5))]),
+        baseline: Summaries::from([("lag".to_owned(), summary)]),
+        after: BTreeMap::from([("lag".to_owned(), Json::from(7))]),
         sent: Some("ab".to_owned()),
         who: Some(Who { user: "ops".to_owned(), via: Via::CommandLine, reason: None }),
         clock: Some(Clock { boot: "b".to_owned(), ms: 5 }),
@@ -140,5 +145,5 @@ fn the_names_of_a_record_never_change() {
     };
     let mut line = Vec::new();
     write_line(&record, Hash::NONE, &mut line);
-    insta::assert_snapshot!(String::from_utf8_lossy(&line), @r#"{"n":12,"group":7,"more":1,"at":81234,"wall":"2026-11-20T12:15:00.123Z","event":{"attempt_ended":{"attempt":{"step":3,"part":"forward","number":1},"end":"done"}},"evidence":"exit 0","outputs":{"rows":5},"sent":"ab","who":{"user":"ops","via":"command_line"},"clock":{"boot":"b","ms":5},"extend":[{"deadline":"run","by":1000}],"decided":[{"disarm":{"deadline":"run"}}],"hash":"1c708600115e168552c49f8e85d89e69522db4781442a0640fd784c25b5626f1"}"#);
+    insta::assert_snapshot!(String::from_utf8_lossy(&line), @r#"{"n":12,"group":7,"more":1,"at":81234,"wall":"2026-11-20T12:15:00.123Z","event":{"attempt_ended":{"attempt":{"step":3,"part":"forward","number":1},"end":"done"}},"evidence":"exit 0","outputs":{"rows":5},"baseline":{"lag":{"avg":2,"min":1,"max":3,"p50":2,"p99":3,"last":3,"count":3}},"after":{"lag":7},"sent":"ab","who":{"user":"ops","via":"command_line"},"clock":{"boot":"b","ms":5},"extend":[{"deadline":"run","by":1000}],"decided":[{"disarm":{"deadline":"run"}}],"hash":"94a3cb2381451dafc75df84d8644b326e8d1b2e677a6a1168378e73312c3cbf2"}"#);
 }

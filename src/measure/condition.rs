@@ -26,7 +26,7 @@ pub(crate) use self::names::nearest;
 pub use self::names::{Kind, Locals, Measured, Names};
 use self::node::Node;
 use super::{Series, number};
-use crate::model::{Span, StepOutcome, Value, Verdict};
+use crate::model::{Figure, Span, StepOutcome, Value, Verdict};
 
 /// Something wrong with the text of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Reads {
     pub steps: Vec<String>,
     /// Outputs: the step and the name.
     pub outputs: Vec<(String, String)>,
+    /// Probes of the baseline, by name.
+    pub baseline: Vec<String>,
 }
 
 /// A compiled condition and what it reads.
@@ -71,6 +73,8 @@ pub trait Scope {
     fn probe(&self, name: &str) -> Option<Json>;
     /// What is kept of a probe.
     fn series(&self, probe: &str) -> Option<&Series>;
+    /// A figure of `baseline.<name>`; no data before the baseline is taken.
+    fn baseline(&self, name: &str, figure: Figure) -> Option<Json>;
     /// What became of a step.
     fn step_outcome(&self, step: &str) -> Option<StepOutcome>;
     /// How many attempts of it were started.

@@ -22,8 +22,12 @@ use serde_json::Value as Json;
 use self::guard::{Rule, Watch};
 use self::probe::{Probe, Sample};
 use self::question::{Asking, Terms};
+use super::baseline::{Sampling, in_words};
 use super::{Locals, Names, Program, Scope, Series, compile};
-use crate::model::{Condition, ConditionId, Count, GuardId, Plan, ProbeId, Span, StepOutcome, Time, Value, Verdict};
+use crate::model::{
+    Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Span, StepOutcome, Summaries, Time, Value,
+    Verdict,
+};
 
 pub use self::guard::Health;
 pub use self::probe::Latest;
@@ -61,6 +65,20 @@ pub enum Finding<K> {
         /// By which values.
         evidence: String,
     },
+    /// The baseline has been sampled, and every probe of it gave data.
+    BaselineTaken {
+        /// What the samples come to.
+        summaries: Summaries,
+        /// The same in words.
+        evidence: String,
+    },
+    /// The baseline has been sampled, and a probe of it gave no data at all.
+    BaselineBlind {
+        /// What the samples of the others come to.
+        summaries: Summaries,
+        /// Which probes gave none.
+        evidence: String,
+    },
 }
 
 /// What the samples of one run say.
@@ -74,6 +92,9 @@ pub struct Judge<K> {
     /// What `value` stands for in a question.
     values: BTreeMap<K, Json>,
     watched: BTreeMap<GuardId, Watch>,
+    baseline: Option<Baseline>,
+    /// The baseline while it is being sampled.
+    sampling: Option<Sampling>,
     /// For each probe, the questions and guards that read it.
     readers: Vec<Readers<K>>,
     /// Counts polls and questions: which of two in the same millisecond came first.
@@ -127,6 +148,11 @@ impl Scope for Sampled<'_> {
     fn series(&self, probe: &str) -> Option<&Series> {
         self.probes[*self.by_name.get(probe)?].history.as_ref()
     }
+
+    fn baseline(&self, name: &str, figure: Figure) -> Option<Json> {
+        self.rest.baseline(name, figure)
+    }
+
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
         self.rest.step_outcome(step)
     }
@@ -168,6 +194,8 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             asked: BTreeMap::new(),
             values: BTreeMap::new(),
             watched: BTreeMap::new(),
+            baseline: plan.baseline().cloned(),
+            sampling: None,
             readers: plan.probes().iter().map(|_| Readers { questions: Vec::new(), guards: Vec::new() }).collect(),
             order: 0,
         }
@@ -252,6 +280,17 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
     }
 
+    /// Samples the baseline from now on, anew where that had begun.
+    pub fn take_baseline(&mut self, now: Time) {
+        self.order += 1;
+        self.sampling = self.baseline.as_ref().map(|baseline| Sampling::new(baseline, now, self.order));
+    }
+
+    /// Does not.
+    pub fn drop_baseline(&mut self) {
+        self.sampling = None;
+    }
+
     /// Says that a poll of a probe begins. With it a sample is fresh for a question asked in the same millisecond, if
     /// that came first; a poll that was never announced must have been asked a millisecond later.
     pub fn began(&mut self, probe: ProbeId, now: Time) {
@@ -279,6 +318,10 @@ impl<K: Copy + Ord + Debug> Judge<K> {
                 findings.extend(self.judge_guard(guard, arrived, scope));
             }
         }
+        if let Some(sampling) = &mut self.sampling {
+            sampling.note(probe, sample.asked, sample.order, sample.value.as_ref());
+            findings.extend(self.end_sampling(arrived));
+        }
         for key in self.readers[probe.index()].questions.clone() {
             let asking = self.asked.get_mut(&key).expect("a reader of a probe is asked");
             if asking.is_fresh(probe, &sample, covers) && asking.note(probe, arrived) {
@@ -291,7 +334,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     /// Looks again at what changes without a sample: gaps that are due ([`Self::next_wakeup`]), conditions without probes,
     /// and, when outcomes, attempts or outputs of steps have changed, those that read them.
     pub fn refresh(&mut self, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding<K>> = self.end_sampling(now).into_iter().collect();
         let guards: Vec<GuardId> = self.watched.keys().copied().collect();
         for guard in guards {
             let watch = &self.watched[&guard];
@@ -321,7 +364,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         let gaps = self.asked.values().filter_map(|asking| asking.next_gap(&self.probes));
         let unmeasured = self.watched.iter().filter(|(_, watch)| watch.probes.is_empty());
         let judged = unmeasured.filter_map(|(guard, watch)| Some(watch.judged?.after(self.rules[guard.index()].every)));
-        gaps.chain(judged).min()
+        gaps.chain(judged).chain(self.sampling.as_ref().and_then(Sampling::next_wakeup)).min()
     }
 
     /// The probes that must be polled for what is asked and watched, in the order of the plan, and when the next poll of
@@ -332,7 +375,8 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             let (id, probe) = (ProbeId::at(at), &self.probes[at]);
             let questions = readers.questions.iter().map(|key| self.asked[key].next_poll(id, probe));
             let guards = readers.guards.iter().map(|guard| self.watched[guard].next_poll(id, probe));
-            needed.extend(questions.chain(guards).min().map(|due| (id, due)));
+            let sampled = self.sampling.as_ref().and_then(|sampling| sampling.next_poll(id, probe.next_regular()));
+            needed.extend(questions.chain(guards).chain(sampled).min().map(|due| (id, due)));
         }
         needed
     }
@@ -350,6 +394,20 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     /// The last verdict on a question and its evidence: why it has not come true yet.
     pub fn standing(&self, key: K) -> Option<(Verdict, &str)> {
         self.asked.get(&key).and_then(Asking::standing)
+    }
+
+    /// The baseline, if it has been sampled for long enough.
+    fn end_sampling(&mut self, now: Time) -> Option<Finding<K>> {
+        let sampling = self.sampling.take_if(|sampling| sampling.is_over(now))?;
+        let (summaries, blind) = sampling.finish(|probe| self.probes[probe.index()].name.clone());
+        Some(match blind.as_slice() {
+            [] => Finding::BaselineTaken { evidence: in_words(&summaries), summaries },
+            [one] => Finding::BaselineBlind { evidence: format!("probe.{one} gave no data"), summaries },
+            several => {
+                let names: Vec<String> = several.iter().map(|name| format!("probe.{name}")).collect();
+                Finding::BaselineBlind { evidence: format!("{} gave no data", names.join(", ")), summaries }
+            }
+        })
     }
 
     fn judge_question(&mut self, key: K, scope: &dyn Scope) -> Option<Finding<K>> {

@@ -3,6 +3,7 @@
 //! It must not know what a question is for, what follows from a verdict, or how a sample is taken: times and values come
 //! in as arguments.
 
+mod baseline;
 mod comparison;
 mod condition;
 mod judge;

@@ -11,6 +11,8 @@ pub struct Condition {
     pub probes: Vec<ProbeId>,
     /// Of which of them it reads more than the last sample, and how far back.
     pub series: Vec<(ProbeId, Span)>,
+    /// Whether it reads `baseline.*`: before that is taken it has no data.
+    pub reads_baseline: bool,
 }
 
 impl Condition {

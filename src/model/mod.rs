@@ -3,6 +3,7 @@
 //! Everything else speaks in these types. No input or output, no async, no clocks, no decisions.
 
 mod action;
+mod baseline;
 mod bounds;
 mod criterion;
 mod hours;
@@ -17,6 +18,7 @@ pub use action::{
     Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Prometheus, Run, RunCommand, Sql,
     Statements, Template, Wait,
 };
+pub use baseline::{Baseline, Figure, Summaries, Summary, short};
 pub use bounds::{Bounds, Efforts, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
 pub use criterion::{Condition, Count, Criterion};
 pub use hours::Hours;

@@ -87,6 +87,8 @@ pub struct Draft {
     pub conditions: Vec<Condition>,
     /// `[guard.x]`, in file order.
     pub guards: Vec<Guard>,
+    /// `[baseline]`.
+    pub baseline: Option<super::Baseline>,
     /// In the order of `phases`.
     pub phases: Vec<Phase>,
     /// In file order (the order of sequences within their phases).

@@ -3,8 +3,8 @@
 
 use super::layout;
 use super::text::{Line, Role, listed, ticking_text};
-use super::view::{StepState, View, WayBack};
-use crate::model::{Action, Node, OnNo, Plan, Span, StepId, Target};
+use super::view::{StepState, View, WayBack, figures};
+use crate::model::{Action, Node, OnNo, Plan, ProbeId, Span, StepId, Target};
 
 /// The evidence of one gate at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Shown {
     pub age: Option<Span>,
     /// How long it has been good.
     pub good_for: Option<Span>,
+    /// What it gave before the run changed anything, where it is part of the baseline.
+    pub before: Option<String>,
 }
 
 impl GateEvidence {
@@ -59,7 +61,7 @@ impl GateEvidence {
         Some(Self {
             gate: step.name.clone(),
             question,
-            shown: asked.show.iter().map(|&probe| shown(view, probe.index())).collect(),
+            shown: probes(plan, view, &asked.show).into_iter().map(|probe| shown(view, probe)).collect(),
             irreversible: irreversible.map(|&id| plan.step(id).name.clone()).collect(),
             starts: starts.iter().map(|&id| plan.step(id).name.clone()).collect(),
             on_no: on_no(plan, &asked.on_no),
@@ -71,6 +73,13 @@ impl GateEvidence {
     }
 }
 
+/// What the gate shows, and the rest of the baseline once it is there.
+fn probes(plan: &Plan, view: &View, show: &[ProbeId]) -> Vec<usize> {
+    let compared = plan.baseline().into_iter().flat_map(|baseline| &baseline.probes);
+    let is_there = |probe: &&ProbeId| view.probes[probe.index()].before.is_some() && !show.contains(probe);
+    show.iter().chain(compared.filter(is_there)).map(|probe| probe.index()).collect()
+}
+
 fn shown(view: &View, probe: usize) -> Shown {
     let probe = &view.probes[probe];
     let reading = probe.reading.as_ref();
@@ -80,6 +89,7 @@ fn shown(view: &View, probe: usize) -> Shown {
         value: reading.and_then(|reading| reading.value.as_ref()).map(|value| format!("{value}{unit}")),
         age: reading.map(|reading| view.now.since(reading.at)),
         good_for: reading.and_then(|reading| reading.good_since).map(|since| view.now.since(since)),
+        before: probe.before.as_ref().map(figures),
     }
 }
 
@@ -159,6 +169,9 @@ fn shown_line(shown: &Shown, names: usize) -> Line {
         (None, None) => line.push(Role::Dim, "not asked yet"),
     }
     let mut notes = Vec::new();
+    if let Some(before) = &shown.before {
+        notes.push(format!("before: {before}"));
+    }
     if let Some(span) = shown.good_for {
         notes.push(format!("good for {}", ticking_text(span)));
     }

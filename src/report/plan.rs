@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::text::{Line, Role, width};
 use crate::model::{
-    Action, Body, Bounds, Gate, OnBreach, OnNo, Phase, PhaseId, Plan, Policy, Ramp, RampValue, RollbackEdge, Run,
-    RunCommand, Span, Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
+    Action, Baseline, Body, Bounds, Gate, OnBreach, OnNo, Phase, PhaseId, Plan, Policy, Ramp, RampValue, RollbackEdge,
+    Run, RunCommand, Span, Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
 };
 
 /// The column where a step's action begins, at most.
@@ -81,6 +81,12 @@ impl<'p> Page<'p> {
             self.entry(lines, "no return", Role::Warn, &text);
         }
         self.entry(lines, "longest path", Role::Plain, &shortened(&names(&bounds.critical_path)).join(" > "));
+        if let Some(baseline) = self.plan.baseline() {
+            let names: Vec<&str> = baseline.probes.iter().map(|&id| &self.plan.probe(id).name[..]).collect();
+            let text = format!("{} over {}, {}", names.join(", "), baseline.over, moment(self.plan, baseline));
+            self.entry(lines, "baseline", Role::Plain, &text);
+            self.conditions(lines, "require", baseline.require.iter().map(|one| one.condition));
+        }
         for guard in self.plan.guards() {
             let breach = match &guard.on_breach {
                 OnBreach::Rollback(rollback) => format!("goes back to {}", target(self.plan, rollback.target)),
@@ -205,6 +211,14 @@ impl<'p> Page<'p> {
         if self.plan.steps().iter().any(is_plain) {
             tell("any other step fails", "back to the start");
         }
+    }
+}
+
+/// When the baseline is taken.
+fn moment(plan: &Plan, baseline: &Baseline) -> String {
+    match baseline.before {
+        Some(phase) => format!("before phase {}", plan.phase(phase).name),
+        None => "before the first step with an effect".to_owned(),
     }
 }
 
@@ -370,6 +384,11 @@ pub fn as_json(plan: &Plan, bounds: &Bounds) -> Value {
         "way_back": back_json(plan, bounds.worst),
         "critical_path": names(plan, &bounds.critical_path),
         "no_return": names(plan, &bounds.no_return),
+        "baseline": plan.baseline().map(|baseline| json!({
+            "probes": baseline.probes.iter().map(|&id| &plan.probe(id).name).collect::<Vec<_>>(),
+            "before": baseline.before.map(|phase| &plan.phase(phase).name),
+            "over_ms": baseline.over.millis(),
+        })),
         "phases": plan.phase_ids().map(|id| phase_json(plan, id, bounds)).collect::<Vec<_>>(),
         "steps": plan.step_ids().map(|id| step_json(plan, id, bounds)).collect::<Vec<_>>(),
         "rollback_edges": bounds.edges.iter().map(|edge| json!({

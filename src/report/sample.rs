@@ -41,9 +41,15 @@ pub(super) fn draft() -> Draft {
         probes: vec![probe("lag", Some("bytes")), probe("errors", Some("/s")), probe("new_writable", None)],
         conditions: conditions
             .iter()
-            .map(|text| Condition { text: (*text).into(), probes: Vec::new(), series: Vec::new() })
+            .map(|text| Condition {
+                text: (*text).into(),
+                probes: Vec::new(),
+                series: Vec::new(),
+                reads_baseline: false,
+            })
             .collect(),
         guards: vec![guard("errors", 1)],
+        baseline: None,
         phases: vec![phase("warmup", 0..2), cutover(), complete()],
         steps: steps(),
     }

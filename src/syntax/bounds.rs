@@ -13,7 +13,9 @@ pub(super) mod work;
 use petgraph::graph::NodeIndex;
 
 use self::back::{Costs, Spread, step_at};
-use crate::model::{Bounds, Bracket, Node, PhaseBounds, PhaseId, Plan, Span, StepBounds, StepId, Target, WayBack};
+use crate::model::{
+    Baseline, Bounds, Bracket, Node, PhaseBounds, PhaseId, Plan, Span, StepBounds, StepId, Target, WayBack,
+};
 
 impl Bounds {
     /// Works out the bounds of a plan.
@@ -105,7 +107,22 @@ fn own_spans(plan: &Plan, steps: &[StepBounds]) -> Vec<Span> {
             work::criteria(plan, &phase.success).plus(closing)
         }
     };
-    plan.graph().node_indices().map(of).collect()
+    let mut own: Vec<Span> = plan.graph().node_indices().map(of).collect();
+    if let Some(baseline) = plan.baseline() {
+        let takes = work::baseline(plan, baseline);
+        for node in baseline_nodes(plan, baseline) {
+            own[node.index()] = own[node.index()].plus(takes);
+        }
+    }
+    own
+}
+
+/// Where the taking of the baseline counts: it is waited for there. Of several places one at most comes to be.
+pub(super) fn baseline_nodes(plan: &Plan, baseline: &Baseline) -> Vec<NodeIndex> {
+    match baseline.before {
+        Some(phase) => vec![plan.phase_nodes(phase).0],
+        None => work::first_effects(plan).into_iter().map(|step| plan.step_node(step)).collect(),
+    }
 }
 
 /// Longest paths: over the whole plan, and from the start of a node's own phase.

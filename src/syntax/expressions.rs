@@ -39,7 +39,12 @@ impl<'t> Expressions<'t> {
         let text = node.text()?;
         let known = self.by_text.entry(text).or_insert_with(|| {
             let id = ConditionId::at(self.conditions.len());
-            self.conditions.push(Condition { text: text.to_owned(), probes: Vec::new(), series: Vec::new() });
+            self.conditions.push(Condition {
+                text: text.to_owned(),
+                probes: Vec::new(),
+                series: Vec::new(),
+                reads_baseline: false,
+            });
             self.places.push(Spot::new(&node.value.span()));
             Known { id, compiled: Vec::new() }
         });
@@ -55,6 +60,7 @@ impl<'t> Expressions<'t> {
                     condition.probes.extend(read);
                     condition.probes.sort_unstable();
                     condition.probes.dedup();
+                    condition.reads_baseline |= !compiled.reads.baseline.is_empty();
                     Vec::new()
                 }
                 Err(errors) => errors,
@@ -73,7 +79,12 @@ impl Expressions<'_> {
     /// What stands where an expression should and none could be read, so that every id leads somewhere.
     pub(super) fn stand_in(&mut self) -> ConditionId {
         let id = ConditionId::at(self.conditions.len());
-        self.conditions.push(Condition { text: "true".to_owned(), probes: Vec::new(), series: Vec::new() });
+        self.conditions.push(Condition {
+            text: "true".to_owned(),
+            probes: Vec::new(),
+            series: Vec::new(),
+            reads_baseline: false,
+        });
         self.places.push(Spot::default());
         id
     }

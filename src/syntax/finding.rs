@@ -196,6 +196,20 @@ pub enum Finding {
         at: SourceSpan,
     },
 
+    /// A condition over a baseline that is not there yet.
+    #[error("this reads the baseline before it is taken")]
+    #[diagnostic(
+        code(baseline_too_early),
+        help("the baseline is taken {moment}: compare with it from then on, or take it earlier")
+    )]
+    BaselineTooEarly {
+        /// When it is taken.
+        moment: String,
+        /// Where.
+        #[label("never has data here")]
+        at: SourceSpan,
+    },
+
     // Hazards.
     /// Attempts of something that must not be done twice.
     #[error("`{step}` is tried {attempts} times and does not say that doing it twice is safe")]

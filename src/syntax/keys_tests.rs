@@ -42,6 +42,7 @@ const BASES: &[(&str, &str)] = &[
     ("sql_probe", "[probe.q.sql]\n@"),
     ("prometheus", "[probe.q.prometheus]\n@"),
     ("guard", "[guard.g]\n@"),
+    ("baseline", "[baseline]\n@"),
 ];
 
 /// What must stand beside a key so that it means something: of the table, or of one key of it.
@@ -154,6 +155,9 @@ const VALUES: &[(&str, &[&str])] = &[
     ("http_probe.url", &["'http://h/1'", "'http://h/2'"]),
     ("prometheus.url", &["'http://h/1'", "'http://h/2'"]),
     ("sql_probe.url", &["'sqlite:a'", "'sqlite:b'"]),
+    ("file.baseline", &["{ probes = ['p'] }", "{ probes = ['p'], over = '7s' }"]),
+    ("baseline.probes", &["['p']"]),
+    ("baseline.before", &["'two'"]),
     ("guard.phases", &["['one']"]),
     ("guard.steps", &["['a']"]),
     ("guard.failures", &["5"]),

@@ -4,6 +4,7 @@
 
 mod about;
 mod action;
+mod baseline;
 mod bounds;
 mod expressions;
 mod finding;

@@ -288,6 +288,14 @@ pub enum Problem {
         #[label("would never be judged")]
         at: SourceSpan,
     },
+    /// A baseline of something that has no average.
+    #[error("the baseline is made of numbers, and probe `{probe}` gives none")]
+    #[diagnostic(code(no_numbers), help("leave it out, or let the probe give a number"))]
+    NoNumbers {
+        probe: String,
+        #[label("has no average")]
+        at: SourceSpan,
+    },
     /// Keys that were probably meant for the step above.
     #[error("the undo of `{step}` has a `{key}`, and its step has none")]
     #[diagnostic(

@@ -2,6 +2,7 @@
 //!
 //! Each rule adds its findings; none stops at the first. Places are looked up for what is found, never before.
 
+mod baseline;
 mod fit;
 mod hazard;
 mod home;
@@ -13,6 +14,7 @@ use crate::model::{Bounds, Plan, Target, Trigger};
 /// Everything found in a plan, in no particular order.
 pub fn prove(plan: &Plan, bounds: &Bounds, places: &Places) -> Vec<Finding> {
     let mut proof = Proof { plan, bounds, places, findings: Vec::new() };
+    baseline::prove(&mut proof);
     fit::prove(&mut proof);
     home::prove(&mut proof);
     no_return::prove(&mut proof);

@@ -179,10 +179,11 @@ impl<'t> Document<'t> {
             .enumerate()
             .map(|(n, (name, of))| reader.guard(GuardId::at(n), name, of))
             .collect();
+        let baseline = root.fields("baseline").map(|of| reader.baseline(of));
         let places = self.places(&reader);
         let conditions = std::mem::take(&mut reader.expressions.conditions);
         let probes = std::mem::take(&mut reader.probes);
-        (Draft { about, vars, preflight, probes, conditions, guards, phases, steps }, places, reader)
+        (Draft { about, vars, preflight, probes, conditions, guards, baseline, phases, steps }, places, reader)
     }
 
     /// Tells expressions and templates which names there are.
@@ -192,6 +193,11 @@ impl<'t> Document<'t> {
         names.vars = vars.iter().map(|(name, _)| *name).collect();
         names.probes = probes.iter().map(|(name, of)| (*name, probe::measured(*of))).collect();
         names.steps = reader.names.step_tables.iter().map(|(name, _)| *name).collect();
+        let of_baseline = |of: Fields<'t>| {
+            let listed = of.list("probes").filter_map(Node::text);
+            listed.filter(|name| names.probes.contains_key(name)).collect()
+        };
+        names.baseline = self.root.fields("baseline").map(of_baseline);
         reader.template_names.vars = vars.iter().map(|(name, node)| (*name, sight(*node))).collect();
         let outputs = |of: Fields<'t>| {
             let outputs = of.fields("outputs").map(Fields::in_file_order).unwrap_or_default();
@@ -226,6 +232,7 @@ impl<'t> Document<'t> {
             steps: reader.names.step_tables.iter().map(|(_, of)| action_place(*of, &tables::STEP, text)).collect(),
             undos: reader.names.step_tables.iter().map(|(_, of)| undos(*of)).collect(),
             guards: things(&tables_of(root, "guard"), &tables::GUARD),
+            baseline: root.fields("baseline").map(|of| of.place(&tables::BASELINE, text)).unwrap_or_default(),
             probes: things(&reader.names.probe_tables, &tables::PROBE),
             preflight: root.list("preflight").map(|node| node.key_at).collect(),
             vars: vars.iter().map(|(_, node)| node.key_at).collect(),
@@ -303,8 +310,6 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @r"
         38: `state` is not supported yet
         43: `state` is not supported yet
-        56: `baseline` is not supported yet
-        63: `baseline` is not supported yet
         107: `sets` is not supported yet
         109: `sets` is not supported yet
         116: `sets` is not supported yet

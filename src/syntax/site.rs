@@ -19,6 +19,8 @@ pub enum Site {
     Undo(StepId, u16, &'static str),
     /// `[guard.x]`.
     Guard(GuardId, &'static str),
+    /// `[baseline]`.
+    Baseline(&'static str),
     /// `[probe.x]`.
     Probe(ProbeId, &'static str),
     /// The n-th `[[preflight]]`, from 0.
@@ -77,6 +79,7 @@ pub struct Places {
     /// By step; empty where a step has no undo of its own.
     pub(super) undos: Vec<Vec<Place>>,
     pub(super) guards: Vec<Place>,
+    pub(super) baseline: Place,
     pub(super) probes: Vec<Place>,
     pub(super) preflight: Vec<Spot>,
     pub(super) vars: Vec<Spot>,
@@ -98,6 +101,7 @@ impl Places {
                 .and_then(|undos| keyed(undos, n as usize, key))
                 .or_else(|| keyed(&self.steps, id.index(), "undo")),
             Site::Guard(id, key) => keyed(&self.guards, id.index(), key),
+            Site::Baseline(key) => Some(self.baseline.of(key)),
             Site::Probe(id, key) => keyed(&self.probes, id.index(), key),
             Site::Preflight(n) => self.preflight.get(n as usize).copied(),
             Site::Var(n) => self.vars.get(n as usize).copied(),
@@ -115,6 +119,7 @@ impl Places {
             Site::Step(id, key) => keyed(&self.steps, id.index(), key),
             Site::Undo(id, n, key) => self.undos.get(id.index()).is_some_and(|undos| keyed(undos, n as usize, key)),
             Site::Guard(id, key) => keyed(&self.guards, id.index(), key),
+            Site::Baseline(key) => self.baseline.has(key),
             Site::Probe(id, key) => keyed(&self.probes, id.index(), key),
             Site::Preflight(n) => (n as usize) < self.preflight.len(),
             Site::Var(n) => (n as usize) < self.vars.len(),

@@ -64,6 +64,7 @@ impl Sketch {
             probes: vec![],
             conditions: vec![],
             guards: vec![],
+            baseline: None,
             phases: vec![],
             steps: vec![],
         };
@@ -176,7 +177,12 @@ impl Sketch {
 
     /// A criterion for whoever wants it.
     pub(super) fn criterion(&mut self, text: &str, within: Option<Span>) -> Criterion {
-        self.draft.conditions.push(Condition { text: text.into(), probes: vec![], series: vec![] });
+        self.draft.conditions.push(Condition {
+            text: text.into(),
+            probes: vec![],
+            series: vec![],
+            reads_baseline: false,
+        });
         let condition = ConditionId::at(self.draft.conditions.len() - 1);
         Criterion { condition, say: None, hold_for: None, within, count: None }
     }

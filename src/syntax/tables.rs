@@ -12,13 +12,13 @@ mod step;
 use super::spec::{Form, Key, Shape, Table};
 
 pub(super) use action::ACTIONS;
-pub(super) use measure::{GUARD, PROBE};
+pub(super) use measure::{BASELINE, GUARD, PROBE};
 pub(super) use phase::PHASE;
 pub(super) use step::{STEP, UNDO};
 
 use Shape::{Any, Bool, Choice, Either, List, Map, Plain, Text, Whole};
 use action::HTTP;
-use measure::{BASELINE, CRITERION, NO_DATA};
+use measure::{CRITERION, NO_DATA};
 use step::RETRY;
 
 const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
@@ -57,7 +57,7 @@ pub(super) static FILE: Table = Table {
         key("guard", Map(Form::Name, &Shape::Table(&GUARD)), "Conditions watched all the time."),
         key("phase", Map(Form::Name, &Shape::Table(&PHASE)), "Ordered groups of steps."),
         key("step", Map(Form::Name, &Shape::Table(&STEP)), "Units of work.").required(),
-        key("baseline", Shape::Table(&BASELINE), "Probes summarised before a stated moment.").later(),
+        key("baseline", Shape::Table(&BASELINE), "Probes summarised before a stated moment."),
         key("lock", Map(Form::Name, &Shape::Table(&LOCK)), "Locks wider than this machine.").later(),
         key("role", Map(Form::Name, &Shape::Table(&ROLE)), "Who may answer.").later(),
         key("state", Map(Form::Name, &Plain), "The model that `verify` explores.").later(),

@@ -1223,3 +1223,157 @@ fn a_step_is_asked_when_and_whether_it_is_done_and_what_it_requires_before_it_ac
     nodata require a | a failed; back; ended rolled_back
     ");
 }
+
+#[test]
+fn the_baseline_is_taken_before_the_first_step_with_an_effect_and_what_has_none_does_not_wait() {
+    let plan = "look -> a -> b; undo a, b; baseline";
+    assert_snapshot!(trace(plan, &["begin", "done look", "baseline", "done a", "done b"]), @r"
+    begin     | start look#1
+    done look | look done; take baseline
+    baseline  | baseline taken; start a#1
+    done a    | a done; start b#1
+    done b    | b done; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn the_baseline_of_a_phase_comes_after_its_window_and_before_its_require() {
+    let plan = "a -> b; undo a, b; phase p = a; phase q = b; phase_require q; window q; baseline q; baseline_require";
+    let events = ["begin", "done a", "window q", "baseline", "yes baseline", "yes require q", "done b"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin         | start a#1
+    done a        | a done; p over; check window q; hold run
+    window q      | take baseline; release run
+    baseline      | baseline taken; ask baseline
+    yes baseline  | ask require q
+    yes require q | start b#1
+    done b        | b done; q over; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_run_whose_baseline_is_not_healthy_is_refused_where_nothing_was_changed() {
+    let plan = "look -> a; undo a; baseline; baseline_require";
+    assert_snapshot!(trace(plan, &["begin", "done look", "baseline", "no baseline"]), @r"
+    begin       | start look#1
+    done look   | look done; take baseline
+    baseline    | baseline taken; ask baseline
+    no baseline | baseline rejected; way back closed; ended refused
+    ");
+    assert_snapshot!(trace(plan, &["begin", "done look", "no_baseline"]), @r"
+    begin       | start look#1
+    done look   | look done; take baseline
+    no_baseline | baseline rejected; way back closed; ended refused
+    ");
+    let before_a_phase = "look -> a; undo a; phase p = look; phase q = a; baseline q";
+    assert_snapshot!(trace(before_a_phase, &["begin", "done look", "no_baseline"]), @r"
+    begin       | start look#1
+    done look   | look done; p over; take baseline
+    no_baseline | baseline rejected; way back closed; ended refused
+    ");
+}
+
+#[test]
+fn a_phase_whose_baseline_is_not_healthy_fails_where_something_was_changed() {
+    let plan = "a -> b; undo a, b; phase p = a; phase q = b; baseline q; baseline_require";
+    assert_snapshot!(trace(plan, &["begin", "done a", "baseline", "no baseline", "done a"]), @r"
+    begin       | start a#1
+    done a      | a done; p over; take baseline
+    baseline    | baseline taken; ask baseline
+    no baseline | baseline rejected; q failed; back; start undo a#2; hold run
+    done a      | a undone; ended rolled_back
+    ");
+    let pauses = format!("{plan}; phase_fail q pause");
+    let events = ["begin", "done a", "no_baseline", "resume", "baseline", "yes baseline", "done b"];
+    assert_snapshot!(trace(&pauses, &events), @r"
+    begin        | start a#1
+    done a       | a done; p over; take baseline
+    no_baseline  | baseline rejected; q failed; paused; hold run; hold phase q
+    resume       | continued; take baseline; release run; release phase q
+    baseline     | baseline taken; ask baseline
+    yes baseline | start b#1
+    done b       | b done; q over; way back closed; ended succeeded
+    ");
+    let goes_on = format!("{plan}; phase_fail q continue; phase_require q");
+    assert_snapshot!(trace(&goes_on, &["begin", "done a", "no_baseline", "yes require q", "done b"]), @r"
+    begin         | start a#1
+    done a        | a done; p over; take baseline
+    no_baseline   | baseline rejected; q failed; ask require q
+    yes require q | start b#1
+    done b        | b done; q over; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_further_pass_keeps_the_baseline() {
+    let plan = "a -> b; undo a, b; phase p = a; phase q = b; baseline q; fail b to a retry 1";
+    let events = ["begin", "done a", "baseline", "fails b", "done b", "due pass delay", "done b"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin          | start a#1
+    done a         | a done; p over; take baseline
+    baseline       | baseline taken; start b#1
+    fails b        | b failed; back; start undo b#2; hold run; hold phase q
+    done b         | b undone
+    due pass delay | p over; pass 2; start b#3; release run
+    done b         | b done; q over; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_rollback_or_a_stop_while_the_baseline_is_taken_breaks_it_off() {
+    let plan = "a -> b; undo a, b; phase p = a; phase q = b; baseline q";
+    assert_snapshot!(trace(plan, &["begin", "done a", "back start", "baseline", "done a"]), @r"
+    begin      | start a#1
+    done a     | a done; p over; take baseline
+    back start | back; drop baseline; start undo a#2; hold run
+    baseline   | 
+    done a     | a undone; ended rolled_back
+    ");
+    assert_snapshot!(trace(plan, &["begin", "done a", "stop", "baseline"]), @r"
+    begin    | start a#1
+    done a   | a done; p over; take baseline
+    stop     | stopping; drop baseline; ended stopped
+    baseline |
+    ");
+}
+
+#[test]
+fn a_guard_that_compares_with_the_baseline_sleeps_until_it_is_taken_and_keeps_nothing_back_before() {
+    let plan = "a -> b; undo a, b; phase p = a; phase q = b; baseline q; guard g; baseline_guard g";
+    let events = ["begin", "breach g", "done a", "baseline", "held g", "breach g", "stopped b", "done b", "done a"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin     | start a#1
+    breach g  | 
+    done a    | a done; p over; take baseline
+    baseline  | baseline taken; watch g
+    held g    | start b#1
+    breach g  | g breached; back; stop b#1; hold run; hold phase q
+    stopped b | start undo b#2
+    done b    | b undone; start undo a#2
+    done a    | a undone; unwatch g; ended rolled_back
+    ");
+}
+
+#[test]
+fn a_pause_keeps_what_waited_for_the_baseline_waiting() {
+    let plan = "a; undo a; baseline";
+    assert_snapshot!(trace(plan, &["begin", "pause", "baseline", "resume", "done a"]), @r"
+    begin    | take baseline
+    pause    | paused
+    baseline | baseline taken; hold run
+    resume   | continued; start a#1; release run
+    done a   | a done; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_crash_while_the_baseline_is_taken_changes_nothing_for_the_engine() {
+    let plan = "a; undo a; baseline; baseline_require";
+    assert_snapshot!(trace(plan, &["begin", "resumed", "baseline", "yes baseline", "done a"]), @r"
+    begin        | take baseline
+    resumed      | 
+    baseline     | baseline taken; ask baseline
+    yes baseline | start a#1
+    done a       | a done; way back closed; ended succeeded
+    ");
+}

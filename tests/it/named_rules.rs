@@ -41,6 +41,9 @@ impl Scope for Nothing {
     fn series(&self, _: &str) -> Option<&Series> {
         None
     }
+    fn baseline(&self, _: &str, _: runbook::model::Figure) -> Option<Json> {
+        None
+    }
     fn step_outcome(&self, _: &str) -> Option<StepOutcome> {
         None
     }

@@ -25,9 +25,12 @@ pub(crate) fn random_plan(dice: &mut Dice, most: usize) -> Arc<Plan> {
     for phase in graph.phase_ids() {
         of_phase(dice, &mut draft, &graph, phase);
     }
+    baseline(dice, &mut draft, &graph);
     for _ in 0..dice.below(3) {
         let guard = guard(dice, &graph);
-        draft.guards.push(guard);
+        let compares = draft.baseline.is_some() && dice.often(400);
+        let require = ConditionId::at(usize::from(compares));
+        draft.guards.push(Guard { require, ..guard });
     }
     turned_undos(dice, draft, &graph)
 }
@@ -62,6 +65,18 @@ fn probe(each: Span) -> Probe {
         covers: Span::ZERO,
         keep: Span::ZERO,
     }
+}
+
+/// Some plans take a baseline, and some of their guards compare with it.
+fn baseline(dice: &mut Dice, draft: &mut Draft, graph: &Plan) {
+    if !dice.often(300) {
+        return;
+    }
+    let phases: Vec<PhaseId> = graph.phase_ids().collect();
+    let before = (!phases.is_empty() && dice.often(600)).then(|| dice.pick(&phases));
+    let require = if dice.often(400) { vec![criterion(dice)] } else { Vec::new() };
+    draft.baseline = Some(Baseline { probes: Vec::new(), before, over: Span::from_secs(30), require });
+    draft.conditions.push(Condition { reads_baseline: true, ..draft.conditions[0].clone() });
 }
 
 /// One to four phases, or none; later ones mostly need the one before.

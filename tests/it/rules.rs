@@ -10,7 +10,7 @@ use runbook::engine::{
 use runbook::model::*;
 
 /// Follows one run and says which rule it breaks.
-#[expect(clippy::struct_excessive_bools, reason = "four facts that hold in any combination")]
+#[expect(clippy::struct_excessive_bools, reason = "seven facts that hold in any combination")]
 pub(crate) struct Rules {
     plan: Arc<Plan>,
     running: BTreeMap<StepId, AttemptId>,
@@ -28,6 +28,12 @@ pub(crate) struct Rules {
     guards: BTreeSet<GuardId>,
     ways_back: BTreeSet<StepId>,
     gates: BTreeSet<StepId>,
+    /// The baseline is being sampled.
+    sampling: bool,
+    /// It has been, and was not found unhealthy since.
+    has_baseline: bool,
+    /// Something that waited for it has started: it is kept for the rest of the run.
+    keeps_baseline: bool,
     /// Nothing of the way forward may start.
     closed: bool,
     scope: BTreeSet<StepId>,
@@ -57,6 +63,9 @@ impl Rules {
             guards: BTreeSet::new(),
             ways_back: BTreeSet::new(),
             gates: BTreeSet::new(),
+            sampling: false,
+            has_baseline: false,
+            keeps_baseline: false,
             closed: false,
             scope: BTreeSet::new(),
             rolling: false,
@@ -114,6 +123,7 @@ impl Rules {
                     _ => {}
                 }
             }
+            Event::BaselineTaken | Event::BaselineBlind => self.sampling = false,
             _ => {}
         }
     }
@@ -162,6 +172,11 @@ impl Rules {
             Command::UnwatchWayBack { step } => self.ways_back.remove(&step),
             Command::OpenGate { gate } => !self.closed && self.gates.insert(gate),
             Command::CloseGate { gate } => self.gates.remove(&gate),
+            Command::TakeBaseline => {
+                self.has_baseline = false;
+                !self.keeps_baseline && !std::mem::replace(&mut self.sampling, true)
+            }
+            Command::DropBaseline => std::mem::take(&mut self.sampling),
             Command::Forget { step } => {
                 self.values.remove(&step);
                 self.settled.remove(&step);
@@ -221,6 +236,12 @@ impl Rules {
             return Ok(());
         }
         let reopens = self.rolling && self.reopening.contains(&step);
+        if !reopens && self.waits_for_baseline(step) {
+            if !self.has_baseline {
+                return Err(format!("`{name}` starts before the baseline is there"));
+            }
+            self.keeps_baseline = true;
+        }
         if self.closed && !reopens {
             return Err(format!("`{name}` starts although nothing new may"));
         }
@@ -228,6 +249,15 @@ impl Rules {
             return Err(format!("`{name}` has finished and runs again"));
         }
         Ok(())
+    }
+
+    fn waits_for_baseline(&self, step: StepId) -> bool {
+        let Some(baseline) = self.plan.baseline() else { return false };
+        let step = self.plan.step(step);
+        match baseline.before {
+            None => step.has_effect(),
+            Some(phase) => step.phase == Some(phase) && self.plan.phase(phase).on_failure != Policy::Continue,
+        }
     }
 
     fn bounds(&self) -> Result<(), String> {
@@ -262,6 +292,14 @@ impl Rules {
                 self.settled.insert(step);
             }
             Notice::RollbackStarted { target, widened, .. } => self.go_back(target, widened),
+            Notice::BaselineTaken => {
+                self.reach("baseline taken");
+                self.has_baseline = true;
+            }
+            Notice::BaselineRejected { .. } => {
+                self.reach("baseline rejected");
+                self.has_baseline = false;
+            }
             Notice::BracketReopening { step } => {
                 self.reopening.insert(step);
             }

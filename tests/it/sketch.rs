@@ -8,6 +8,7 @@
 //! `ramp a 3` (so many values) with `confirm`, `advance` and `pressure` (`hold_while`) behind it;
 //! `after a b` (the undo of a after that of b), `hold a phase|run`, `finish a`, `found a` (`undo_found`);
 //! `phase p = a b`, `beside p` (it needs no other), `phase_success p`, `phase_require p`, `phase_fail p ...`, `window p`;
+//! `baseline`, `baseline p` (before that phase), `baseline_require`, `baseline_guard g` (which compares with it);
 //! `guard g [during a b|in p] [pause|warn|to x]`; `slots 2`, `restored`, `preflight`, `open` (the way back stays open).
 //! A step that says nothing has no effect.
 
@@ -78,6 +79,9 @@ const WORDS: &[&str] = &[
     "restored",
     "preflight",
     "open",
+    "baseline",
+    "baseline_require",
+    "baseline_guard",
 ];
 
 fn is_clause(clause: &str) -> bool {
@@ -112,8 +116,14 @@ impl Sketch {
             vars: Vec::new(),
             preflight: Vec::new(),
             probes: Vec::new(),
-            conditions: vec![Condition { text: "true".into(), probes: Vec::new(), series: Vec::new() }],
+            conditions: vec![Condition {
+                text: "true".into(),
+                probes: Vec::new(),
+                series: Vec::new(),
+                reads_baseline: false,
+            }],
             guards: Vec::new(),
+            baseline: None,
             phases: Vec::new(),
             steps: Vec::new(),
         };
@@ -215,6 +225,21 @@ impl Sketch {
             "slots" => self.draft.about.max_parallel = words[1].parse().expect("a number"),
             "restored" => self.draft.about.restored.push(soon()),
             "preflight" => self.draft.preflight.push(at_once()),
+            "baseline" => {
+                let before = words.get(1).map(|name| PhaseId::at(self.phase(name)));
+                self.draft.baseline =
+                    Some(Baseline { probes: Vec::new(), before, over: Span::from_secs(60), require: Vec::new() });
+            }
+            "baseline_require" => {
+                self.draft.baseline.as_mut().expect("a baseline before it").require.push(at_once());
+            }
+            "baseline_guard" => {
+                self.draft.conditions.push(Condition { reads_baseline: true, ..self.draft.conditions[0].clone() });
+                let require = ConditionId::at(self.draft.conditions.len() - 1);
+                let at =
+                    self.draft.guards.iter().position(|guard| guard.name == words[1]).expect("a guard of the sketch");
+                self.draft.guards[at].require = require;
+            }
             "open" => self.draft.about.rollback_window = Span::from_secs(3_600),
             "guard" => self.guard_clause(&words),
             "undone_by" => {

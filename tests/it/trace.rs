@@ -2,7 +2,7 @@
 //!
 //! Events: `begin`, `resumed`; `done a`, `fails a`, `unknown a`, `stopped a`, `doubt a`, `never a` (the running attempt of a);
 //! `yes Q`, `no Q`, `nodata Q` (an open question, by its name, `success a`); `held g`, `breach g`, `blind g`; `open a`,
-//! `shut a` (the way back of a); `go a`, `nogo a`; `window p`, `no_window p`, `window_closed p`; `due D` (an armed
+//! `shut a` (the way back of a); `baseline`, `no_baseline` (sampled, with and without data); `go a`, `nogo a`; `window p`, `no_window p`, `window_closed p`; `due D` (an armed
 //! deadline); `pause`, `resume`, `stop`, `back T`, `force T`, `retry a`, `mark a`, `skip a`, `hold a`,
 //! `advance a`, `until p`, `close`.
 
@@ -115,6 +115,8 @@ impl Trace {
             "nogo" => Event::GateAnswered { gate: step(), answer: Answer::NoGo },
             "window" => Event::WindowJudged { phase: phase(), open: true },
             "no_window" => Event::WindowJudged { phase: phase(), open: false },
+            "baseline" => Event::BaselineTaken,
+            "no_baseline" => Event::BaselineBlind,
             "window_closed" => Event::WindowClosed { phase: phase() },
             "due" => Event::DeadlineReached { deadline: self.deadline(&rest) },
             "pause" => asked(Act::Pause),
@@ -171,6 +173,7 @@ impl Trace {
             Asked::Confirm(step, _) => format!("confirm {}", name(step)),
             Asked::Advance(step, ..) => format!("advance {}", name(step)),
             Asked::HoldWhile(step, _) => format!("pressure {}", name(step)),
+            Asked::BaselineRequire(_) => "baseline".into(),
         }
     }
 
@@ -221,6 +224,10 @@ impl Trace {
             Output::Do(Command::Hold { deadline }) => format!("hold {}", self.due(deadline)),
             Output::Do(Command::Release { deadline }) => format!("release {}", self.due(deadline)),
             Output::Do(Command::CheckWindow { phase }) => format!("check window {}", self.plan.phase(phase).name),
+            Output::Do(Command::TakeBaseline) => "take baseline".into(),
+            Output::Do(Command::DropBaseline) => "drop baseline".into(),
+            Output::Tell(Notice::BaselineTaken) => "baseline taken".into(),
+            Output::Tell(Notice::BaselineRejected { .. }) => "baseline rejected".into(),
             Output::Tell(Notice::StepSettled { step, outcome }) => format!("{} {outcome}", name(step)),
             Output::Tell(Notice::StepFailed { step, .. }) => format!("{} failed", name(step)),
             Output::Do(Command::TakeValue { step, value }) => format!("take {}", self.value(step, value)),

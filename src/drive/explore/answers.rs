@@ -18,6 +18,8 @@ pub(super) struct World {
     /// `true` where it has held.
     guards: BTreeMap<GuardId, bool>,
     ways_back: BTreeMap<StepId, Option<Verdict>>,
+    /// Being sampled.
+    baseline: bool,
     gates: BTreeSet<StepId>,
     windows_checked: BTreeMap<PhaseId, Option<bool>>,
     windows_watched: BTreeSet<PhaseId>,
@@ -28,7 +30,7 @@ pub(super) struct World {
 impl Hash for World {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (self.faults_left, &self.attempts, &self.questions, &self.guards, &self.ways_back).hash(hasher);
-        (&self.gates, &self.windows_checked, &self.windows_watched, &self.deadlines).hash(hasher);
+        (self.baseline, &self.gates, &self.windows_checked, &self.windows_watched, &self.deadlines).hash(hasher);
     }
 }
 
@@ -41,6 +43,7 @@ impl World {
             questions: BTreeMap::new(),
             guards: BTreeMap::new(),
             ways_back: BTreeMap::new(),
+            baseline: false,
             gates: BTreeSet::new(),
             windows_checked: BTreeMap::new(),
             windows_watched: BTreeSet::new(),
@@ -111,6 +114,10 @@ impl World {
             if self.plan.guard(guard).no_data == NoData::Pause {
                 answers.push((Event::GuardBlind { guard }, 1));
             }
+        }
+        if self.baseline {
+            answers.push((Event::BaselineTaken, 0));
+            answers.push((Event::BaselineBlind, 1));
         }
         for (&phase, told) in &self.windows_checked {
             answers.push((Event::WindowJudged { phase, open: true }, 0));
@@ -189,6 +196,7 @@ impl World {
             }
             Event::WindowClosed { phase } => drop(self.windows_watched.remove(phase)),
             Event::DeadlineReached { deadline } => drop(self.deadlines.remove(deadline)),
+            Event::BaselineTaken | Event::BaselineBlind => self.baseline = false,
             // A new process has measured nothing yet.
             Event::RunResumed => {
                 self.questions.values_mut().for_each(|last| *last = None);
@@ -212,6 +220,8 @@ impl World {
             Command::UnwatchGuard { guard } => drop(self.guards.remove(&guard)),
             Command::WatchWayBack { step } => drop(self.ways_back.insert(step, None)),
             Command::UnwatchWayBack { step } => drop(self.ways_back.remove(&step)),
+            Command::TakeBaseline => self.baseline = true,
+            Command::DropBaseline => self.baseline = false,
             Command::OpenGate { gate } => drop(self.gates.insert(gate)),
             Command::CloseGate { gate } => drop(self.gates.remove(&gate)),
             Command::CheckWindow { phase } => drop(self.windows_checked.insert(phase, None)),

@@ -26,7 +26,7 @@ use super::windows::Windows;
 use crate::drive::{Fact, Session, Told};
 use crate::engine::{Answer, Command, Event, Notice, Standing};
 use crate::journal::{JournalError, Via, Who};
-use crate::model::{Action, AttemptEnd, AttemptId, Part, Plan, RunOutcome, StepId, Time};
+use crate::model::{Action, AttemptEnd, AttemptId, ConditionId, Part, Plan, ProbeId, RunOutcome, StepId, Time};
 use crate::report::view::Afterwards;
 use crate::report::{self, Reporter, View};
 
@@ -184,6 +184,9 @@ impl Driver {
         loop {
             // Decide in memory, write down facts and decisions, sync once for all of them.
             let facts = std::mem::take(&mut self.pending);
+            if self.session.engine().has_baseline() {
+                self.session.note_measured(self.gauge.compared());
+            }
             let told = self.session.feed(self.clock.now(), facts)?;
 
             // Act and tell, all of it, before waiting again. Nobody who listens holds up what is to be done.
@@ -215,6 +218,7 @@ impl Driver {
                 Told::Tell(this) => {
                     let told = super::telling::told(&this, self.session.header());
                     self.note_outcome(&this.notice);
+                    self.note_baseline(&this.notice);
                     self.view.take(&self.plan, &told);
                     news.push(told);
                 }
@@ -358,13 +362,13 @@ impl Driver {
                 let since = self.session.time_of(since).unwrap_or(now);
                 let facts = self.gauge.ask(question, since, &self.scope);
                 self.pending.extend(facts);
-                self.hurry(question.asked.condition(&self.plan));
+                self.hurry(&probes_of(&self.plan, question.asked.condition(&self.plan)));
             }
             Command::Withdraw { question } => self.gauge.withdraw(question),
             Command::WatchGuard { guard } => {
                 let facts = self.gauge.watch_guard(guard, &self.scope, now);
                 self.pending.extend(facts);
-                self.hurry(Some(self.plan.guard(guard).require));
+                self.hurry(&probes_of(&self.plan, Some(self.plan.guard(guard).require)));
             }
             Command::UnwatchGuard { guard } => self.gauge.unwatch_guard(guard),
             Command::WatchWayBack { step } => {
@@ -372,6 +376,11 @@ impl Driver {
                 self.pending.extend(facts);
             }
             Command::UnwatchWayBack { step } => self.gauge.unwatch_way_back(step),
+            Command::TakeBaseline => {
+                self.gauge.take_baseline(now);
+                self.hurry(&baseline_probes(&self.plan));
+            }
+            Command::DropBaseline => self.gauge.drop_baseline(),
             Command::OpenGate { gate } => self.open_gate(gate),
             Command::CloseGate { gate } => self.desk.close_gate(gate),
             Command::CheckWindow { phase } => self.windows.check(phase),
@@ -388,7 +397,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Polls what is judged, and what people are shown at open gates: their evidence stays fresh (R16).
+    /// Polls what is judged, what people are shown at open gates (their evidence stays fresh, R16), and what they compare
+    /// with the baseline.
     fn poll_what_is_needed(&mut self) {
         let mut needed = self.gauge.needed();
         for gate in self.session.engine().open_gates() {
@@ -396,13 +406,16 @@ impl Driver {
                 needed.extend(&question.show);
             }
         }
+        if self.session.engine().has_baseline() {
+            needed.extend(baseline_probes(&self.plan));
+        }
         self.poller.set_needed(&needed);
     }
 
     /// A question need not wait for the next turn of its probes.
-    fn hurry(&mut self, condition: Option<crate::model::ConditionId>) {
+    fn hurry(&mut self, probes: &[ProbeId]) {
         self.poll_what_is_needed();
-        for probe in condition.into_iter().flat_map(|id| &self.plan.condition(id).probes) {
+        for probe in probes {
             self.poller.ask_now(*probe);
         }
     }
@@ -425,6 +438,16 @@ impl Driver {
         let now = self.clock.time();
         let facts = self.gauge.refresh(&self.scope, now);
         self.pending.extend(facts);
+    }
+
+    /// Conditions may compare with it from now on, and people too.
+    fn note_baseline(&mut self, notice: &Notice) {
+        if *notice == Notice::BaselineTaken {
+            Arc::make_mut(&mut self.scope).note_baseline(self.session.baseline());
+            self.view.compare_with(self.session.baseline());
+            let facts = self.gauge.refresh(&self.scope, self.clock.time());
+            self.pending.extend(facts);
+        }
     }
 
     fn bring_view_up_to_date(&mut self, now: Time) {
@@ -459,6 +482,14 @@ impl Driver {
         };
         self.desk.turn(&scene, &mut *self.reporter);
     }
+}
+
+fn probes_of(plan: &Plan, condition: Option<ConditionId>) -> Vec<ProbeId> {
+    condition.map_or_else(Vec::new, |condition| plan.condition(condition).probes.clone())
+}
+
+fn baseline_probes(plan: &Plan) -> Vec<ProbeId> {
+    plan.baseline().map_or_else(Vec::new, |baseline| baseline.probes.clone())
 }
 
 /// The step whose outcome a notice is about.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::attempt::Locals;
 use super::probe::Sample;
 use super::scope::{RunScope, View};
@@ -97,6 +99,23 @@ impl Gauge {
         (0..).zip(criteria).map(|(n, it)| (it.condition, self.judge.standing(Key::WayBack(step, n)))).collect()
     }
 
+    /// Samples the baseline from now on.
+    pub fn take_baseline(&mut self, now: Time) {
+        self.judge.take_baseline(now);
+    }
+
+    /// Does not.
+    pub fn drop_baseline(&mut self) {
+        self.judge.drop_baseline();
+    }
+
+    /// What the probes of the baseline gave last, by name; a probe without data is left out.
+    pub fn compared(&self) -> BTreeMap<String, Json> {
+        let probes = self.plan.baseline().into_iter().flat_map(|baseline| &baseline.probes);
+        let value = |probe: &ProbeId| Some((self.plan.probe(*probe).name.clone(), self.latest(*probe)?.value?.clone()));
+        probes.filter_map(value).collect()
+    }
+
     /// Takes in a sample.
     pub fn sample(&mut self, sample: Sample, scope: &RunScope) -> Vec<Fact> {
         let found =
@@ -134,7 +153,9 @@ impl Gauge {
     fn in_words(&self, question: Question, verdict: Verdict, evidence: String) -> String {
         let say = question.asked.criterion(&self.plan).and_then(|criterion| criterion.say.as_deref());
         match (question.asked, say) {
-            (Asked::Preflight(_), Some(say)) if verdict != Verdict::Holds => format!("{say}: {evidence}"),
+            (Asked::Preflight(_) | Asked::BaselineRequire(_), Some(say)) if verdict != Verdict::Holds => {
+                format!("{say}: {evidence}")
+            }
             _ => evidence,
         }
     }
@@ -166,6 +187,14 @@ impl Gauge {
             }
             Finding::GuardBlind { guard, evidence } => {
                 Some(Fact::new(Event::GuardBlind { guard }).with_evidence(evidence))
+            }
+            Finding::BaselineTaken { summaries, evidence } => {
+                let fact = Fact::new(Event::BaselineTaken).with_evidence(evidence);
+                Some(Fact { baseline: summaries, ..fact })
+            }
+            Finding::BaselineBlind { summaries, evidence } => {
+                let fact = Fact::new(Event::BaselineBlind).with_evidence(evidence);
+                Some(Fact { baseline: summaries, ..fact })
             }
         }
     }

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::gauge::Gauge;
-use super::telling::{health, shown_value};
+use super::telling::health;
 use crate::journal::{Moment, Wall};
 use crate::model::{GuardId, Plan, ProbeId, Time};
 use crate::report::View;
-use crate::report::view::{Health, Reading};
+use crate::report::view::{Health, Reading, text};
 
 /// The file, in the run's folder.
 const FILE: &str = "samples.jsonl";
@@ -219,7 +219,7 @@ impl Readings {
             let Ok(Line { at, what, .. }) = serde_json::from_slice(line) else { continue };
             match what {
                 What::Probe { probe, value, good_since, .. } => {
-                    let value = value.as_ref().map(shown_value);
+                    let value = value.as_ref().map(text);
                     self.probes.insert(probe, Reading { value, at, good_since });
                 }
                 What::Guard { guard, failing } => drop(self.guards.insert(guard, (at, failing))),

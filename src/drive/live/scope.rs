@@ -14,7 +14,7 @@ use super::attempt::{Expect, Locals};
 use super::outputs::Outputs;
 use super::secret::{Secrets, hex};
 use crate::measure::{Program, Scope, Series};
-use crate::model::{AttemptId, Part, Plan, RunId, StepId, StepOutcome, Value};
+use crate::model::{AttemptId, Figure, Part, Plan, RunId, StepId, StepOutcome, Summaries, Value};
 use crate::syntax::template::Values;
 
 /// Variables, and what became of steps.
@@ -27,6 +27,7 @@ pub struct RunScope {
     steps: BTreeMap<StepId, Left>,
     /// All of both that must not be seen.
     secrets: Secrets,
+    baseline: Arc<Summaries>,
 }
 
 /// What a step left behind so far.
@@ -42,8 +43,8 @@ struct Left {
 impl RunScope {
     /// A run at its beginning. Relative paths mean `folder`.
     pub fn new(plan: Arc<Plan>, run: RunId, folder: PathBuf, vars: BTreeMap<String, Value>) -> Self {
-        let mut scope =
-            Self { plan, run, folder, vars: Arc::new(vars), steps: BTreeMap::new(), secrets: Secrets::default() };
+        let (vars, steps, secrets) = (Arc::new(vars), BTreeMap::new(), Secrets::default());
+        let mut scope = Self { plan, run, folder, vars, steps, secrets, baseline: Arc::default() };
         scope.gather_secrets();
         scope
     }
@@ -104,6 +105,11 @@ impl RunScope {
         if !outputs.secret.is_empty() {
             self.gather_secrets();
         }
+    }
+
+    /// The figures of the baseline; a rollback keeps them (R11).
+    pub fn note_baseline(&mut self, baseline: &Summaries) {
+        self.baseline = Arc::new(baseline.clone());
     }
 
     /// A rollback has undone it: nothing of it is known any more.
@@ -211,6 +217,10 @@ impl Scope for View<'_> {
         None
     }
 
+    fn baseline(&self, name: &str, figure: Figure) -> Option<Json> {
+        Some(Json::Number(self.run.baseline.get(name)?.figure(figure)))
+    }
+
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
         self.run.plan.step_named(step)?;
         Some(self.run.left(step).and_then(|left| left.outcome).unwrap_or(StepOutcome::Pending))
@@ -304,6 +314,7 @@ pub(super) mod tests {
             probes: vec![],
             conditions: vec![],
             guards: vec![],
+            baseline: None,
             phases: vec![],
             steps: vec![step],
         }

@@ -13,11 +13,11 @@ use super::clock::{self, Clock};
 use super::scope::RunScope;
 use super::secret_outputs;
 use crate::drive::{Heard, ResumeError, Session, replay};
-use crate::engine::{Command, Engine, Event, REVISION};
+use crate::engine::{Command, Engine, Event, Notice, REVISION};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::record::{digest, keyed_digest};
 use crate::journal::{Beforehand, Header, JournalError, Pinned, Reader, Torn, Writer};
-use crate::model::{Plan, Run, RunCommand, RunId, Span, StepId, Template, Value};
+use crate::model::{Plan, Run, RunCommand, RunId, Span, StepId, Summaries, Template, Value};
 
 /// The version of the runbook format.
 const FORMAT: u32 = 1;
@@ -218,6 +218,8 @@ struct Recalling {
     changes: Vec<String>,
     /// Steps that something became of.
     settled: BTreeSet<StepId>,
+    /// Of the baseline that was last recorded.
+    figures: Summaries,
 }
 
 impl Recalling {
@@ -239,10 +241,10 @@ impl Recalling {
             values.insert(name.clone(), value);
         }
         let scope = RunScope::new(Arc::clone(plan), header.run.clone(), base, values);
-        Self { plan: Arc::clone(plan), scope, changes, settled: BTreeSet::new() }
+        Self { plan: Arc::clone(plan), scope, changes, settled: BTreeSet::new(), figures: Summaries::new() }
     }
 
-    /// What steps have left so far: attempts, outcomes, outputs.
+    /// What steps have left so far: attempts, outcomes, outputs; and the baseline.
     fn hear(&mut self, heard: &Heard<'_>) {
         match heard {
             Heard::Order(_, Command::StartAttempt { attempt }) => self.scope.note_attempt(*attempt),
@@ -250,6 +252,9 @@ impl Recalling {
             Heard::Order(_, Command::Forget { step }) => self.scope.forget(*step),
             Heard::Order(..) => {}
             Heard::Record(record) => {
+                if record.event == Event::BaselineTaken {
+                    self.figures.clone_from(&record.baseline);
+                }
                 if let Event::AttemptEnded { attempt, .. } = record.event
                     && !record.outputs.is_empty()
                 {
@@ -257,6 +262,7 @@ impl Recalling {
                     self.scope.note_outputs(attempt.step, &outputs);
                 }
             }
+            Heard::News(news) if news.notice == Notice::BaselineTaken => self.scope.note_baseline(&self.figures),
             Heard::News(news) => self.settled.extend(super::driver::settled_by(&news.notice)),
         }
     }

@@ -38,7 +38,7 @@ pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge) {
         let probe = ProbeId::at(n);
         shown.polled = needed.contains(&probe);
         if let Some(latest) = gauge.latest(probe) {
-            let value = latest.value.map(shown_value);
+            let value = latest.value.map(crate::report::view::text);
             shown.reading = Some(Reading { value, at: latest.asked, good_since: latest.good_since });
         }
     }
@@ -58,13 +58,5 @@ pub(super) fn health(health: Health<'_>) -> Shown {
         None => Shown::Waking,
         Some(_) if health.failing > 0 => Shown::Failing(health.failing),
         Some(_) => Shown::Healthy,
-    }
-}
-
-/// A value as people read it.
-pub(super) fn shown_value(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

@@ -159,6 +159,7 @@ impl World {
                 _ => 40,
             },
             Matter::Question(_) | Matter::Guard(_) | Matter::WayBack(_) | Matter::Window(_) => 4,
+            Matter::Baseline => 60,
             Matter::Gate(_) => {
                 let silence = self.faults.silence;
                 if self.strikes(silence) { 100_000 } else { 200 }
@@ -191,6 +192,10 @@ impl World {
             Matter::Question(question) => self.judge(question),
             Matter::Guard(guard) => self.sample(guard),
             Matter::WayBack(step) => self.look_back(step),
+            Matter::Baseline => {
+                let misses = self.faults.misses;
+                Some(if self.strikes(misses) { Event::BaselineBlind } else { Event::BaselineTaken })
+            }
             Matter::Gate(gate) => {
                 let no_go = self.faults.no_go;
                 let answer = if self.strikes(no_go) { Answer::NoGo } else { Answer::Go };

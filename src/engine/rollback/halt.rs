@@ -24,6 +24,7 @@ impl Engine {
         self.ready_phases.remove(&phase);
         match &mut self.phases[phase.index()] {
             PhaseState::AtWindow | PhaseState::Failed { before: true } => {}
+            PhaseState::AtBaseline => self.drop_baseline(out),
             PhaseState::Requiring(asks) => {
                 let asks = std::mem::take(asks);
                 self.drop_asks(asks, out);

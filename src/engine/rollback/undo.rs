@@ -65,6 +65,7 @@ impl Engine {
                 }
                 PhaseState::Waiting
                 | PhaseState::AtWindow
+                | PhaseState::AtBaseline
                 | PhaseState::Requiring(_)
                 | PhaseState::Running { .. }
                 | PhaseState::Failed { before: true } => {}

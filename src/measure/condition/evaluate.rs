@@ -34,6 +34,7 @@ pub(super) fn read(read: &Read, scope: &dyn Scope) -> Result {
             return folded.map(Val::Number).map_err(|why| Missing(format!("{} has no data: {why}", read.name())));
         }
         Read::Judged(pair) => return pair.compare(scope).map(|judged| Val::text(pair.word(&judged))),
+        Read::Baseline(name, figure) => scope.baseline(name, *figure).map(|json| Val::from_json(&json)),
         Read::Outcome(step) => scope.step_outcome(step).map(|outcome| Val::text(outcome.word())),
         Read::Attempts(step) => scope.step_attempts(step).map(|attempts| Val::whole(attempts.into())),
         Read::Output(step, output) => scope.step_output(step, output).map(|value| Val::from_json(&value.json)),

@@ -102,6 +102,7 @@ fn reading(read: &Read, scope: &dyn Scope) -> String {
         Read::Judged(pair) => pair.compare(scope).map(|judged| format!(" ({})", pair.in_words(&judged))).ok(),
         Read::Var(_)
         | Read::Probe(_)
+        | Read::Baseline(..)
         | Read::Fold { .. }
         | Read::Outcome(_)
         | Read::Attempts(_)
@@ -121,6 +122,7 @@ fn is_secret(read: &Read, scope: &dyn Scope) -> bool {
         Read::Var(name) => scope.var(name).is_some_and(|value| value.secret),
         Read::Output(step, output) => scope.step_output(step, output).is_some_and(|value| value.secret),
         Read::Probe(_)
+        | Read::Baseline(..)
         | Read::Fold { .. }
         | Read::Judged(_)
         | Read::Outcome(_)

@@ -125,6 +125,8 @@ pub struct Names<'a> {
     pub probes: BTreeMap<&'a str, Measured>,
     /// `steps.<name>`.
     pub steps: BTreeSet<&'a str>,
+    /// `baseline.<name>`; `None` where the runbook has none.
+    pub baseline: Option<BTreeSet<&'a str>>,
     /// Every name exists: the text has been compiled before.
     unchecked: bool,
 }
@@ -132,12 +134,12 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// These names.
     pub fn new(vars: BTreeSet<&'a str>, probes: BTreeMap<&'a str, Measured>, steps: BTreeSet<&'a str>) -> Self {
-        Self { vars, probes, steps, unchecked: false }
+        Self { vars, probes, steps, baseline: None, unchecked: false }
     }
 
     /// Any name: for the texts of a plan, which have been compiled before.
     pub(crate) const fn unchecked() -> Self {
-        Self { vars: BTreeSet::new(), probes: BTreeMap::new(), steps: BTreeSet::new(), unchecked: true }
+        Self { vars: BTreeSet::new(), probes: BTreeMap::new(), steps: BTreeSet::new(), baseline: None, unchecked: true }
     }
 
     pub(super) fn has_var(&self, name: &str) -> bool {
@@ -152,12 +154,19 @@ impl<'a> Names<'a> {
         self.unchecked || self.steps.contains(name)
     }
 
+    pub(super) fn has_baseline(&self, name: &str) -> bool {
+        self.unchecked || self.baseline.as_ref().is_some_and(|names| names.contains(name))
+    }
+
     /// The names of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         Self {
             vars: plan.vars().iter().map(|var| var.name.as_str()).collect(),
             probes: plan.probes().iter().map(|probe| (probe.name.as_str(), Measured::of(probe))).collect(),
             steps: plan.steps().iter().map(|step| step.name.as_str()).collect(),
+            baseline: plan
+                .baseline()
+                .map(|baseline| baseline.probes.iter().map(|id| plan.probe(*id).name.as_str()).collect()),
             unchecked: false,
         }
     }

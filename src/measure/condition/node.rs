@@ -3,7 +3,7 @@
 use super::judged::Pair;
 use super::value::Val;
 use crate::measure::series::Fold;
-use crate::model::Span;
+use crate::model::{Figure, Span};
 
 /// A part of an expression.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(super) enum Read {
     },
     /// `judge(series.<new>, series.<old>)`.
     Judged(Box<Pair>),
+    Baseline(String, Figure),
     Outcome(String),
     Attempts(String),
     Output(String, String),
@@ -146,6 +147,7 @@ impl Read {
             Self::Probe(name) => format!("probe.{name}"),
             Self::Fold { probe, fold, over } => format!("series.{probe}.{}", fold.call(*over)),
             Self::Judged(pair) => pair.name(),
+            Self::Baseline(name, figure) => format!("baseline.{name}.{}", figure.word()),
             Self::Outcome(step) => format!("steps.{step}.outcome"),
             Self::Attempts(step) => format!("steps.{step}.attempts"),
             Self::Output(step, output) => format!("steps.{step}.outputs.{output}"),

@@ -54,6 +54,9 @@ impl Scope for Values {
     fn series(&self, probe: &str) -> Option<&Series> {
         self.history.get(probe)
     }
+    fn baseline(&self, name: &str, figure: Figure) -> Option<Json> {
+        self.get(&format!("baseline.{name}.{}", figure.word()))
+    }
     fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
         self.get(&format!("steps.{step}.outcome")).map(|_| StepOutcome::Done)
     }
@@ -73,7 +76,9 @@ fn names() -> Names<'static> {
         [("lag", Kind::Number), ("other", Kind::Number), ("up", Kind::Bool), ("name", Kind::Text), ("any", Kind::Any)];
     let (interval, keep) = (Span::from_secs(1), Span::from_secs(600));
     let probes = kinds.map(|(name, kind)| (name, Measured { kind, interval, keep }));
-    Names::new(["limit", "list", "password", "map"].into(), probes.into(), ["copy", "drop_old"].into())
+    let mut names = Names::new(["limit", "list", "password", "map"].into(), probes.into(), ["copy", "drop_old"].into());
+    names.baseline = Some(["lag"].into());
+    names
 }
 
 fn compiled(text: &str) -> Program {
@@ -213,7 +218,7 @@ fn every_wrong_name_is_said_with_its_place_and_the_nearest_one() {
     );
     assert_eq!(refusal("lag < 1"), "[lag] there is no `lag` here (write `probe.lag`)");
     assert_eq!(refusal("'ä' == 'ä' && probe.lga < 1"), "[probe.lga] there is no probe `lga` (did you mean `lag`?)");
-    for name in ["baseline.lag.p99 < 1", "state.x", "item == 1"] {
+    for name in ["state.x", "item == 1"] {
         assert!(refusal(name).contains("is not supported yet"), "{name}");
     }
     assert_eq!(
@@ -261,7 +266,8 @@ fn a_condition_too_deep_or_too_long_is_refused_and_not_followed() {
 
 #[test]
 fn reads_are_said_once_each_in_the_order_of_the_text() {
-    let text = "probe.lag < vars.limit && probe.up && probe.lag > 0 && steps.copy.outputs.rows == steps.copy.attempts";
+    let text = "probe.lag < vars.limit && probe.up && probe.lag > 0 && steps.copy.outputs.rows == steps.copy.attempts
+        && probe.lag < baseline.lag.p99 && baseline.lag.count > 1";
     let reads = compile(text, Locals::None, &names()).unwrap().reads;
     assert_eq!(
         reads,
@@ -271,6 +277,7 @@ fn reads_are_said_once_each_in_the_order_of_the_text() {
             vars: vec!["limit".into()],
             steps: vec!["copy".into()],
             outputs: vec![("copy".into(), "rows".into())],
+            baseline: vec!["lag".into()],
         }
     );
 }
@@ -534,4 +541,44 @@ fn a_series_that_cannot_be_read_is_refused_with_its_place() {
     assert_eq!(many[0].message, "5m of `series.a` are more than 10000 points");
     let in_expect = compile("series.lag.avg('30s') < 1", Locals::Run, &names()).map(|_| ()).unwrap_err();
     assert_eq!(in_expect[0].message, "`series` has no place in an `expect`");
+}
+
+#[test]
+fn a_figure_of_the_baseline_is_a_number_and_no_data_before_it_is_taken() {
+    let text = "probe.lag <= max(10, baseline.lag.p99 * 2.0)";
+    let lag = ("probe.lag", json!(30));
+    assert_eq!(judge(text, std::slice::from_ref(&lag)), NoData);
+    assert_eq!(judge(text, &[lag.clone(), ("baseline.lag.p99", json!(15.5))]), Holds);
+    assert_eq!(judge(text, &[lag.clone(), ("baseline.lag.p99", json!(12))]), Fails);
+    assert_eq!(judge("!has(baseline.lag.avg) || probe.lag < 10", &[lag]), Holds);
+    let values = Values::of(&[("probe.lag", json!(30)), ("baseline.lag.p99", json!(12))]);
+    let evidence = compiled("probe.lag <= baseline.lag.p99 * 2").evidence(&values);
+    assert_eq!(evidence, "probe.lag = 30 (must be <= 24), baseline.lag.p99 = 12");
+}
+
+#[test]
+fn a_name_of_the_baseline_that_does_not_exist_is_said_with_the_nearest() {
+    let said = |text: &str| {
+        let errors = compile(text, Locals::None, &names()).expect_err(text);
+        let error = &errors[0];
+        format!("{} ({})", error.message, error.help.as_deref().unwrap_or_default())
+    };
+    let figures = "its figures are avg, min, max, p50, p99, last and count";
+    #[rustfmt::skip]
+    let table = [
+        ("baseline.lagg.avg > 1",   "the baseline has no probe `lagg` (did you mean `lag`?)".to_owned()),
+        ("baseline.other.avg > 1",  "the baseline has no probe `other` (add \"other\" to the `probes` of [baseline])".to_owned()),
+        ("baseline.lag.p98 > 1",    "a baseline has no `p98` (did you mean `p99`?)".to_owned()),
+        ("baseline.lag.median > 1", format!("a baseline has no `median` ({figures})")),
+        ("baseline.lag > 1",        format!("`baseline.lag` alone has no value (write `baseline.lag.avg`; {figures})")),
+        ("baseline.lag.avg.x > 1",  "`baseline.lag.avg` is a number and has nothing below it ()".to_owned()),
+        ("baseline.lag.avg",        "a condition must be true or false, and this is a number (compare it with something: `... < 10`)".to_owned()),
+    ];
+    for (text, want) in table {
+        assert_eq!(said(text), want, "{text}");
+    }
+    let mut without = names();
+    without.baseline = None;
+    let errors = compile("baseline.lag.avg > 1", Locals::None, &without).expect_err("there is none");
+    assert_eq!(errors[0].message, "this runbook has no baseline");
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{
-    About, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run, RunCommand,
-    Scope as Awake,
+    About, Baseline, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run,
+    RunCommand, Scope as Awake,
 };
 
 const CONDITIONS: [(&str, &[usize]); 9] = [
@@ -73,6 +73,7 @@ fn plan(no_data: NoData) -> Plan {
             text: (*text).to_owned(),
             probes: probes.iter().map(|at| ProbeId::at(*at)).collect(),
             series: series.into_iter().map(|(_, reach)| (ProbeId::at(0), reach)).collect(),
+            reads_baseline: false,
         }
     };
     Plan::new(Draft {
@@ -82,6 +83,12 @@ fn plan(no_data: NoData) -> Plan {
         probes: vec![probe("a", 0), probe("b", 0), probe("c", 30)],
         conditions: CONDITIONS.iter().map(condition).collect(),
         guards: vec![guard(0), guard(1), guard(7)],
+        baseline: Some(Baseline {
+            probes: vec![ProbeId::at(0), ProbeId::at(2)],
+            before: None,
+            over: Span::from_secs(10),
+            require: Vec::new(),
+        }),
         phases: Vec::new(),
         steps: Vec::new(),
     })
@@ -104,6 +111,11 @@ impl Scope for World {
     fn series(&self, _: &str) -> Option<&Series> {
         None
     }
+
+    fn baseline(&self, _: &str, _: Figure) -> Option<Json> {
+        None
+    }
+
     fn step_outcome(&self, _: &str) -> Option<StepOutcome> {
         self.done.get().then_some(StepOutcome::Done)
     }
@@ -146,6 +158,8 @@ fn told(findings: Vec<Finding<char>>) -> String {
         Finding::GuardHeld { guard, .. } => format!("g{} held", guard.index()),
         Finding::GuardBreached { guard, .. } => format!("g{} breached", guard.index()),
         Finding::GuardBlind { guard, .. } => format!("g{} blind", guard.index()),
+        Finding::BaselineTaken { evidence, .. } => format!("baseline {evidence}"),
+        Finding::BaselineBlind { evidence, .. } => format!("no baseline, {evidence}"),
     };
     findings.into_iter().map(text).collect::<Vec<_>>().join(", ")
 }
@@ -412,6 +426,47 @@ fn a_probe_is_polled_only_while_something_needs_it_and_as_early_as_it_helps() {
     assert_eq!(bench.needed(), [('a', 5000)]);
     bench.sample('a', 5001, 1);
     assert_eq!(bench.needed(), [('a', 6001)]);
+}
+
+#[test]
+fn the_baseline_is_what_was_asked_while_it_was_sampled() {
+    let mut bench = bench();
+    bench.sample('a', 900, 99);
+    bench.judge.take_baseline(at(1000));
+    assert_eq!(bench.needed(), [('a', 1000), ('c', 1000)]);
+    assert_eq!(bench.judge.next_wakeup(), Some(at(11_000)));
+    assert_eq!(bench.sample('a', 1000, 99), "", "a poll that had begun before does not count");
+    assert_eq!(bench.sample('a', 1001, 1), "");
+    assert_eq!(bench.sample('c', 1001, 5), "");
+    assert_eq!(bench.sample('a', 6000, -1), "", "no data is no sample");
+    assert_eq!(bench.sample('a', 8000, 3), "");
+    assert_eq!(bench.refresh(10_999), "");
+    let taken = "baseline probe.a: avg 2, p99 2.98, 2 samples; probe.c: avg 5, p99 5, 1 sample";
+    assert_eq!(bench.refresh(11_000), taken);
+    assert_eq!((bench.refresh(12_000).as_str(), bench.needed()), ("", vec![]));
+}
+
+#[test]
+fn a_baseline_waits_until_every_probe_has_answered_and_one_without_data_makes_it_blind() {
+    let mut bench = bench();
+    bench.judge.take_baseline(at(1000));
+    bench.sample('a', 1001, 1);
+    assert_eq!(bench.refresh(11_000), "");
+    assert_eq!(bench.judge.next_wakeup(), None, "only an answer can end it now");
+    assert_eq!(bench.sample('c', 11_500, -1), "no baseline, probe.c gave no data");
+}
+
+#[test]
+fn a_baseline_that_is_taken_again_begins_anew() {
+    let mut bench = bench();
+    bench.judge.take_baseline(at(1000));
+    bench.sample('a', 1001, 1);
+    bench.sample('c', 1001, 1);
+    bench.judge.take_baseline(at(5000));
+    bench.sample('a', 5001, 7);
+    bench.sample('c', 5001, 7);
+    let taken = "baseline probe.a: avg 7, p99 7, 1 sample; probe.c: avg 7, p99 7, 1 sample";
+    assert_eq!(bench.refresh(15_000), taken);
 }
 
 #[test]

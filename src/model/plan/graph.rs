@@ -143,6 +143,11 @@ impl Plan {
         &self.draft.guards
     }
 
+    /// What is measured before the run changes anything, if anything is.
+    pub fn baseline(&self) -> Option<&crate::model::Baseline> {
+        self.draft.baseline.as_ref()
+    }
+
     /// One guard.
     pub fn guard(&self, id: GuardId) -> &Guard {
         &self.draft.guards[id.index()]

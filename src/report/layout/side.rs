@@ -3,7 +3,7 @@
 use super::Page;
 use crate::model::{Span, Time};
 use crate::report::text::{Line, Role, count, countdown, ticking_text, width};
-use crate::report::view::{GuardView, Health, Next, ProbeView, Reading, WayBack};
+use crate::report::view::{BaselineView, Compared, GuardView, Health, Next, ProbeView, Reading, WayBack};
 use crate::report::{Mark, Theme};
 
 const LABEL: usize = 12;
@@ -14,6 +14,7 @@ pub(super) fn lines(page: &Page<'_>, room: usize) -> Vec<Line> {
     let mut groups = [
         flow(page, "next:", next(page.view.next.as_slice()), 1),
         flow(page, "guards:", guards(page.theme, &page.view.guards), 2),
+        flow(page, "baseline:", baseline(page), 3),
         flow(page, "probes:", probes(page.now(), &page.view.probes), 3),
     ];
     let mut left = room;
@@ -152,6 +153,29 @@ fn probes(now: Time, probes: &[ProbeView]) -> Vec<Line> {
             None => Line::of(Role::Plain, &probe.name).with(Role::Dim, " asked"),
         })
         .collect()
+}
+
+/// Before and after, side by side.
+fn baseline(page: &Page<'_>) -> Vec<Line> {
+    match page.view.baseline {
+        BaselineView::Untaken => Vec::new(),
+        BaselineView::Sampling { since } => {
+            let over = page.view.baseline_over.map(|over| format!(" of {over}")).unwrap_or_default();
+            let spent = ticking_text(page.now().since(since));
+            vec![Line::of(Role::Active, format!("being taken, {spent}{over}"))]
+        }
+        BaselineView::Rejected => vec![Line::of(Role::Bad, "not healthy")],
+        BaselineView::Taken => page.view.compared().iter().map(compared).collect(),
+    }
+}
+
+fn compared(probe: &Compared<'_>) -> Line {
+    let line = Line::of(Role::Plain, format!("{} ", probe.probe)).with(Role::Dim, probe.before_in_short());
+    match &probe.now {
+        Some(Some(now)) => line.with(Role::Dim, "; now ").with(Role::Strong, now),
+        Some(None) => line.with(Role::Dim, "; now ").with(Role::Bad, "no data"),
+        None => line,
+    }
 }
 
 fn probe_line(now: Time, probe: &ProbeView, reading: &Reading) -> Line {

@@ -111,6 +111,7 @@ impl Story {
             | Notice::PhaseFailed { .. }
             | Notice::UndoFailed { .. }
             | Notice::RollbackRefused { .. }
+            | Notice::BaselineRejected { .. }
             | Notice::RunFinished { outcome: RunOutcome::Refused }
             | Notice::RunStuck { .. } => self.causes.push((told.at, sentence())),
             Notice::GateExpired { .. } => {

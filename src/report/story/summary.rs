@@ -157,6 +157,15 @@ impl Summary<'_> {
                 lines.extend(self.fact(label, role, &names.join(", ")));
             }
         }
+        for (index, probe) in story.view.compared().iter().enumerate() {
+            let now = match &probe.now {
+                Some(Some(now)) => format!("; at the end {now}"),
+                Some(None) => "; at the end no data".to_owned(),
+                None => String::new(),
+            };
+            let text = format!("{}: {} before{now}", probe.probe, probe.before_in_short());
+            lines.extend(self.fact(if index == 0 { "baseline" } else { "" }, Role::Plain, &text));
+        }
         if story.view.way_back != WayBack::Nothing {
             lines.extend(self.fact("way back", Role::Plain, &layout::way_back_text(&story.view.way_back)));
         }

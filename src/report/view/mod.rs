@@ -1,6 +1,7 @@
 //! Where a run stands at one moment: plain data, folded from notices and orders, so that a live run and a journal give
 //! the same picture. Knows no plan once it is filled, no terminal, and no clock: `now` is handed in.
 
+mod baseline;
 mod fold;
 mod look;
 mod orders;
@@ -11,12 +12,13 @@ mod watched;
 
 use std::sync::Arc;
 
+pub use baseline::{BaselineView, Compared, figures, text};
 pub use ramp::{RampStage, RampView};
 pub use step::{StepState, StepView, Way};
 pub use stopwatch::Stopwatch;
 pub use watched::{GuardView, Health, ProbeView, Reading};
 
-use crate::model::{Bounds, Plan, Scope, Span, StepId, Target, Time};
+use crate::model::{Bounds, Plan, Scope, Span, StepId, Summaries, Target, Time};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub struct View {
     pub probes: Vec<ProbeView>,
     /// By guard id. The driver fills in the health.
     pub guards: Vec<GuardView>,
+    /// The baseline; its figures are with the probes.
+    pub baseline: BaselineView,
+    /// How long that is sampled.
+    pub baseline_over: Option<Span>,
     /// What going back from here takes.
     pub way_back: WayBack,
     /// What can start once the present is over: names, with what is special about them.
@@ -57,6 +63,8 @@ pub struct View {
     closes: Option<Time>,
     /// What the plan was proved to take at most.
     bounds: Option<Arc<Bounds>>,
+    /// Figures of a baseline that has not been told of yet.
+    figures: Summaries,
 }
 
 /// What a run is at.
@@ -221,6 +229,8 @@ impl View {
             steps: plan.steps().iter().map(step_view).collect(),
             probes: plan.probes().iter().map(probe_view).collect(),
             guards: plan.guards().iter().map(|guard| guard_view(plan, guard)).collect(),
+            baseline: BaselineView::Untaken,
+            baseline_over: plan.baseline().map(|baseline| baseline.over),
             way_back: WayBack::Nothing,
             next: Vec::new(),
             afterwards: Afterwards::Ends,
@@ -229,6 +239,7 @@ impl View {
             ended: None,
             closes: None,
             bounds: None,
+            figures: Summaries::new(),
         }
     }
 
@@ -300,7 +311,7 @@ fn step_view(step: &crate::model::Step) -> StepView {
 }
 
 fn probe_view(probe: &crate::model::Probe) -> ProbeView {
-    ProbeView { name: probe.name.clone(), unit: probe.unit.clone(), reading: None, polled: false }
+    ProbeView { name: probe.name.clone(), unit: probe.unit.clone(), reading: None, polled: false, before: None }
 }
 
 fn guard_view(plan: &Plan, guard: &crate::model::Guard) -> GuardView {

@@ -1,7 +1,7 @@
 //! What the engine's orders add to the notices: what is asked, which guards are awake, which clocks stand still. A view
 //! without them is right, only less precise.
 
-use super::{Health, StepState, Stopwatch, View, Way};
+use super::{BaselineView, Health, StepState, Stopwatch, View, Way};
 use crate::engine::{Asked, Command, Deadline};
 use crate::model::{Part, Plan, StepId, Time};
 use crate::report::words;
@@ -25,6 +25,8 @@ impl View {
                     clock.stop(at);
                 }
             }
+            Command::DropBaseline => self.baseline = BaselineView::Untaken,
+            Command::TakeBaseline => self.baseline = BaselineView::Sampling { since: at },
             Command::StartAttempt { .. }
             | Command::TakeValue { .. }
             | Command::Withdraw { .. }
@@ -63,6 +65,7 @@ impl View {
             | Asked::Confirm(..)
             | Asked::Advance(..)
             | Asked::HoldWhile(..)
+            | Asked::BaselineRequire(_)
             | Asked::Restored(_) => return,
         };
         if self.may_check(step, part) {

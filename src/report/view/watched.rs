@@ -1,6 +1,6 @@
 //! Probes and guards at one moment.
 
-use crate::model::Time;
+use crate::model::{Summary, Time};
 
 /// A probe at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct ProbeView {
     pub reading: Option<Reading>,
     /// Whether it is asked at present.
     pub polled: bool,
+    /// What it gave before the run changed anything.
+    pub before: Option<Summary>,
 }
 
 /// One sample.

@@ -2,6 +2,7 @@
 //!
 //! One function per notice, by area. Knows no terminal and no time.
 
+mod baseline;
 mod gate;
 mod guard;
 mod phase;
@@ -147,6 +148,9 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::StepFailed { step, cause } => step::failed(plan, step, cause),
         Notice::GuardBreached { guard } => guard::breached(plan, guard),
         Notice::GuardBlind { guard } => guard::blind(plan, guard),
+        Notice::BaselineStarted => baseline::started(plan),
+        Notice::BaselineTaken => baseline::taken(),
+        Notice::BaselineRejected { cause } => baseline::rejected(plan, cause),
         Notice::GateOpened { gate } => gate::opened(plan, gate),
         Notice::GateAnswered { gate, answer } => gate::answered(plan, gate, answer),
         Notice::GateExpired { gate } => gate::expired(plan, gate),
@@ -212,6 +216,7 @@ pub fn evidence(told: &Told) -> Option<&str> {
             | Notice::RampSetting { .. }
             | Notice::RampHeld { why: HeldBack::Operator, .. }
             | Notice::StepMeasuring { .. }
+            | Notice::BaselineStarted
             | Notice::GateOpened { .. }
             | Notice::UndoStarted { .. }
             | Notice::BracketClosing { .. }

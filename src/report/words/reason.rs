@@ -15,6 +15,7 @@ pub fn cause(plan: &Plan, cause: Cause) -> String {
         Cause::Timeout => "its timeout passed".into(),
         Cause::Ungated => "it cannot be undone, and no gate before it was answered go".into(),
         Cause::NoGo => "the answer was no, or none came in time".into(),
+        Cause::NoSample => "it could not be sampled".into(),
     }
 }
 
@@ -38,6 +39,7 @@ pub(super) const fn cause_word(cause: Cause) -> &'static str {
         Cause::Timeout => "timeout",
         Cause::Ungated => "ungated",
         Cause::NoGo => "no_go",
+        Cause::NoSample => "no_sample",
     }
 }
 
@@ -56,6 +58,7 @@ pub fn asked(plan: &Plan, asked: Asked) -> String {
         Asked::Confirm(..) => "confirm",
         Asked::Advance(..) => "advance",
         Asked::HoldWhile(..) => "hold_while",
+        Asked::BaselineRequire(_) => "the baseline's require",
     };
     let text = asked.condition(plan).map(|id| format!(" `{}`", plan.condition(id).text)).unwrap_or_default();
     match asked.criterion(plan).and_then(|criterion| criterion.say.as_deref()) {

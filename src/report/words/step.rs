@@ -96,7 +96,8 @@ pub const fn failed_as(cause: Cause) -> StepOutcome {
         | Cause::Stopped
         | Cause::Timeout
         | Cause::Ungated
-        | Cause::NoGo => StepOutcome::Failed,
+        | Cause::NoGo
+        | Cause::NoSample => StepOutcome::Failed,
     }
 }
 

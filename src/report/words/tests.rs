@@ -37,6 +37,9 @@ fn every_notice() -> Vec<Notice> {
         Notice::StepFailed { step, cause: not_in_time },
         Notice::GuardBreached { guard },
         Notice::GuardBlind { guard },
+        Notice::BaselineStarted,
+        Notice::BaselineTaken,
+        Notice::BaselineRejected { cause: Cause::NoSample },
         Notice::GateOpened { gate },
         Notice::GateAnswered { gate, answer: Answer::Go },
         Notice::GateAnswered { gate, answer: Answer::NoGo },
@@ -99,6 +102,9 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     step.failed          step promote failed: success criterion `probe.new_writable` did not come true within 10s
     guard.breached       guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back
     guard.blind          guard errors gets no data (`probe.errors < 5`, 2 of the last 3 samples had no data); the run pauses
+    baseline.started     the baseline is being taken
+    baseline.taken       the baseline is taken
+    baseline.rejected    the baseline is not healthy: it could not be sampled
     gate.opened          gate ready asks: Replica is warm. Cut over now?
     gate.answered        gate ready: go
     gate.answered        gate ready: no-go; the run stops

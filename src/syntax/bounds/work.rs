@@ -1,6 +1,8 @@
 //! How long one piece of work takes at most.
 
-use crate::model::{Action, ConditionId, Criterion, OnStop, Plan, ProbeId, Ramp, Span, Step, Wait, Work};
+use crate::model::{
+    Action, Baseline, ConditionId, Criterion, Node, OnStop, Plan, ProbeId, Ramp, Span, Step, StepId, Wait, Work,
+};
 
 /// The first fresh verdict: a poll may just have begun and does not count, and the next one may use up its timeout (R13).
 pub(in crate::syntax) fn fresh(plan: &Plan, condition: ConditionId) -> Span {
@@ -26,6 +28,33 @@ pub(in crate::syntax) fn criterion(plan: &Plan, criterion: &Criterion) -> Span {
 /// Criteria of one place are measured side by side.
 pub(in crate::syntax) fn criteria(plan: &Plan, list: &[Criterion]) -> Span {
     list.iter().map(|one| criterion(plan, one)).max().unwrap_or_default()
+}
+
+/// Taking the baseline: as long as it is sampled, and until every probe has answered once; a poll that had begun before
+/// does not count, and the next one may use up its timeout (R13). Then its criteria.
+pub(in crate::syntax) fn baseline(plan: &Plan, baseline: &Baseline) -> Span {
+    let probes = baseline.probes.iter().map(|&id| plan.probe(id));
+    let answers = probes.map(|p| p.interval.max(p.timeout).plus(p.timeout)).max().unwrap_or_default();
+    baseline.over.max(answers).plus(criteria(plan, &baseline.require))
+}
+
+/// The steps that a baseline without `before` may come just before: those with an effect that no other one comes before.
+pub(in crate::syntax) fn first_effects(plan: &Plan) -> Vec<StepId> {
+    let mut behind = vec![false; plan.graph().node_count()];
+    let mut first = Vec::new();
+    for &node in plan.order() {
+        let mut before = plan.graph().neighbors_directed(node, petgraph::Incoming);
+        behind[node.index()] = before.any(|other| behind[other.index()]);
+        if let Node::Step(step) = plan.graph()[node]
+            && plan.step(step).has_effect()
+        {
+            if !behind[node.index()] {
+                first.push(step);
+            }
+            behind[node.index()] = true;
+        }
+    }
+    first
 }
 
 /// The shortest time that a criterion needs, however well it goes.

@@ -2,7 +2,7 @@
 
 use super::{Finding, Proof, Site};
 use crate::model::{Action, Bounds, Criterion, Node, PhaseId, Span, StepId, Wait, Work};
-use crate::syntax::bounds::{Paths, phase_forward, work};
+use crate::syntax::bounds::{Paths, baseline_nodes, phase_forward, work};
 
 pub(super) fn prove(proof: &mut Proof<'_>) {
     let mut fits = true;
@@ -68,6 +68,9 @@ fn criteria(proof: &mut Proof<'_>) {
     for one in &plan.about().restored {
         criterion(proof, one, || Site::Runbook("restored"));
     }
+    for one in plan.baseline().into_iter().flat_map(|baseline| &baseline.require) {
+        criterion(proof, one, || Site::Baseline("require"));
+    }
     for id in plan.phase_ids() {
         let phase = plan.phase(id);
         phase.require.iter().for_each(|one| criterion(proof, one, || Site::Phase(id, "require")));
@@ -127,7 +130,12 @@ fn waits(proof: &mut Proof<'_>) {
         };
         if work.when.is_some() { Span::ZERO } else { waits.plus(held(&work.success)) }
     };
-    let own = own_spans(proof, of_step, |phase| held(&plan.phase(phase).success));
+    let mut own = own_spans(proof, of_step, |phase| held(&plan.phase(phase).success));
+    if let Some(baseline) = plan.baseline() {
+        for node in baseline_nodes(plan, baseline) {
+            own[node.index()] = own[node.index()].plus(baseline.over);
+        }
+    }
     let paths = Paths::of(plan, &own);
     for id in plan.phase_ids() {
         let phase = plan.phase(id);

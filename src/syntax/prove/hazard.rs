@@ -118,7 +118,8 @@ fn probes(proof: &mut Proof<'_>) {
         }
     });
     let read = plan.conditions().iter().map(|condition| &condition.probes);
-    shown.chain(read).flatten().for_each(|probe| used[probe.index()] = true);
+    let compared = plan.baseline().map(|baseline| &baseline.probes);
+    shown.chain(read).chain(compared).flatten().for_each(|probe| used[probe.index()] = true);
     for id in (0..used.len()).filter(|&at| !used[at]).map(ProbeId::at) {
         let at = proof.at(Site::Probe(id, ""));
         proof.add(Finding::UnusedProbe { probe: plan.probe(id).name.clone(), at });

@@ -2,7 +2,7 @@
 
 use super::phase::POLICY;
 use super::step::{CWD, RUN_ENV, SHELL, STDIN};
-use super::{BOUND, COMMAND, CRITERIA, DURATION, EXPRESSION, FREE, MANY, REFERENCE, REFERENCES, TEMPLATE, key};
+use super::{BOUND, COMMAND, CRITERIA, DURATION, EXPRESSION, FREE, MANY, REFERENCE, TEMPLATE, key};
 use crate::syntax::spec::{Form, Group, Shape, Table};
 
 use Shape::{Any, Choice, Either, List, Map, Plain, Text, True, Whole};
@@ -119,14 +119,14 @@ pub(in crate::syntax) static GUARD: Table = Table {
     one_of: &[Group::at_most_one("scope", &["phases", "steps"])],
 };
 
-pub(super) static BASELINE: Table = Table {
+pub(in crate::syntax) static BASELINE: Table = Table {
     name: "baseline",
     doc: "Probes summarised before a stated moment, to compare with afterwards.",
     keys: &[
-        key("probes", REFERENCES, "Which."),
-        key("before", REFERENCE, "Just before this phase."),
-        key("over", DURATION, "For how long they are sampled."),
-        key("require", CRITERIA, "What must hold of it."),
+        key("probes", List(&REFERENCE, 1), "Which; each gives numbers.").required(),
+        key("before", REFERENCE, "Just before this phase; default: before the first step with an effect."),
+        key("over", BOUND, "For how long they are sampled.").default("\"30s\""),
+        key("require", CRITERIA, "What must hold of it, or the run does not go on."),
     ],
     one_of: &[],
 };

@@ -4,6 +4,7 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 use super::super::names::nearest;
 use super::{Compiler, Kind, Node, Read};
+use crate::model::Figure;
 
 /// A name with the fields behind it, as far as they are known beforehand: `a.b["c"]`.
 pub(super) struct Path<'t> {
@@ -39,12 +40,18 @@ impl<'t> Path<'t> {
     }
 }
 
-const ROOTS: [&str; 4] = ["probe", "series", "vars", "steps"];
+const ROOTS: [&str; 5] = ["probe", "series", "baseline", "vars", "steps"];
 /// Of the format, and not of this version.
-const LATER: [&str; 3] = ["baseline", "state", "item"];
+const LATER: [&str; 2] = ["state", "item"];
 
 fn meant(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+/// `avg, min and max`.
+fn listed(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<_> = words.collect();
+    words.split_last().map_or_else(String::new, |(last, rest)| format!("{} and {last}", rest.join(", ")))
 }
 
 fn fields(node: Node, fields: &[&str]) -> Node {
@@ -74,6 +81,7 @@ impl Compiler<'_> {
             }
             "vars" => self.var(path),
             "steps" => self.step(path),
+            "baseline" => self.baseline(path),
             later if LATER.contains(&later) => {
                 self.wrong_path(path.at, format!("`{later}` is not supported yet"), None)
             }
@@ -111,6 +119,50 @@ impl Compiler<'_> {
         note(&mut self.reads.probes, name);
         let kind = if rest.is_empty() { kind } else { Kind::Any };
         (fields(Node::Read(Read::Probe((*name).to_owned())), rest), kind)
+    }
+
+    fn baseline(&mut self, path: &Path<'_>) -> (Node, Kind) {
+        let figures = || Figure::ALL.into_iter().map(Figure::word);
+        let Some((name, rest)) = path.fields.split_first() else {
+            let help = Some("write `baseline.<probe>.avg`, for example".to_owned());
+            return self.wrong_path(path.at, "`baseline` alone has no value", help);
+        };
+        if !self.names.has_baseline(name) {
+            return self.not_in_baseline(path, name);
+        }
+        match rest {
+            [] => {
+                let help = Some(format!("write `baseline.{name}.avg`; its figures are {}", listed(figures())));
+                self.wrong_path(path.at, format!("`{}` alone has no value", path.text()), help)
+            }
+            [figure] => {
+                let Some(known) = Figure::named(figure) else {
+                    let help = meant(nearest(figure, figures()))
+                        .or_else(|| Some(format!("its figures are {}", listed(figures()))));
+                    return self.wrong_path(path.at, format!("a baseline has no `{figure}`"), help);
+                };
+                note(&mut self.reads.baseline, name);
+                (Node::Read(Read::Baseline((*name).to_owned(), known)), Kind::Number)
+            }
+            [figure, ..] => {
+                let message = format!("`baseline.{name}.{figure}` is a number and has nothing below it");
+                self.wrong_path(path.at, message, None)
+            }
+        }
+    }
+
+    fn not_in_baseline(&mut self, path: &Path<'_>, name: &str) -> (Node, Kind) {
+        let Some(known) = &self.names.baseline else {
+            let help = Some("add `[baseline]` with its `probes`".to_owned());
+            return self.wrong_path(path.at, "this runbook has no baseline", help);
+        };
+        let help = match meant(nearest(name, known.iter().copied())) {
+            None if self.names.probes.contains_key(name) => {
+                Some(format!("add \"{name}\" to the `probes` of [baseline]"))
+            }
+            meant => meant,
+        };
+        self.wrong_path(path.at, format!("the baseline has no probe `{name}`"), help)
     }
 
     fn var(&mut self, path: &Path<'_>) -> (Node, Kind) {
