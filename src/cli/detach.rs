@@ -193,6 +193,7 @@ fn has_begun(notice: &Notice) -> bool {
         | Notice::RampAdvanced { .. }
         | Notice::StepMeasuring { .. }
         | Notice::StepRetrying { .. }
+        | Notice::StepStalled { .. }
         | Notice::StepInDoubt { .. }
         | Notice::StepSettled { .. }
         | Notice::StepFailed { .. }

@@ -20,7 +20,7 @@ use crate::model::{Plan, RunOutcome, Span, StepId};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
-use crate::report::view::{Health, Window};
+use crate::report::view::{Health, Pace, Window};
 
 /// Rows at least: it need not fit on a screen, for it is printed once.
 const HEIGHT: usize = 60;
@@ -163,6 +163,7 @@ pub(super) fn as_json(past: &Past) -> Json {
                 "attempts": engine.attempts(id),
                 "took_ms": past.story.view.step(id).took.map(Span::millis),
                 "ramp": engine.ramp(id).map(|ramp| ramp_json(&past.plan, id, ramp)),
+                "progress": past.story.view.step(id).pace.as_ref().map(Pace::as_json),
             })
         })
         .collect();

@@ -59,6 +59,8 @@ impl Deadlines {
             | Command::CheckWindow { .. }
             | Command::WatchWindow { .. }
             | Command::ForgetWindow { .. }
+            | Command::WatchProgress { .. }
+            | Command::UnwatchProgress { .. }
             | Command::TakeBaseline
             | Command::DropBaseline
             | Command::Forget { .. } => {}

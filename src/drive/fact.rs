@@ -75,6 +75,7 @@ impl Fact {
             | Event::Judged { .. }
             | Event::GuardHeld { .. }
             | Event::WayBackJudged { .. }
+            | Event::ProgressStalled { .. }
             | Event::BaselineTaken
             | Event::BaselineBlind
             | Event::WindowJudged { .. }

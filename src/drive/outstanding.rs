@@ -16,6 +16,8 @@ pub struct Outstanding {
     pub guards: BTreeSet<GuardId>,
     /// Steps whose way back is watched.
     pub ways_back: BTreeSet<StepId>,
+    /// Attempts whose progress is watched.
+    pub progress: BTreeSet<AttemptId>,
     /// Whether the baseline is being sampled.
     pub baseline: bool,
     /// Gates that people are asked at.
@@ -33,6 +35,7 @@ pub(super) enum Matter {
     Question(Question),
     Guard(GuardId),
     WayBack(StepId),
+    Progress(AttemptId),
     Baseline,
     Gate(StepId),
     Window(PhaseId),
@@ -57,6 +60,8 @@ pub(super) fn stand(command: Command) -> Stand {
         Command::UnwatchGuard { guard } => Stand::Ends(Matter::Guard(guard)),
         Command::WatchWayBack { step } => Stand::Begins(Matter::WayBack(step)),
         Command::UnwatchWayBack { step } => Stand::Ends(Matter::WayBack(step)),
+        Command::WatchProgress { attempt } => Stand::Begins(Matter::Progress(attempt)),
+        Command::UnwatchProgress { attempt } => Stand::Ends(Matter::Progress(attempt)),
         Command::TakeBaseline => Stand::Begins(Matter::Baseline),
         Command::DropBaseline => Stand::Ends(Matter::Baseline),
         Command::OpenGate { gate } => Stand::Begins(Matter::Gate(gate)),
@@ -79,6 +84,7 @@ impl Outstanding {
             Matter::Question(question) => self.questions.contains_key(&question),
             Matter::Guard(guard) => self.guards.contains(&guard),
             Matter::WayBack(step) => self.ways_back.contains(&step),
+            Matter::Progress(attempt) => self.progress.contains(&attempt),
             Matter::Baseline => self.baseline,
             Matter::Gate(gate) => self.gates.contains(&gate),
             Matter::Window(phase) => self.windows_checked.contains(&phase) || self.windows_watched.contains(&phase),
@@ -104,6 +110,7 @@ impl Outstanding {
             }
             Matter::Guard(guard) => drop(self.guards.insert(guard)),
             Matter::WayBack(step) => drop(self.ways_back.insert(step)),
+            Matter::Progress(attempt) => drop(self.progress.insert(attempt)),
             Matter::Baseline => self.baseline = true,
             Matter::Gate(gate) => drop(self.gates.insert(gate)),
             Matter::Window(phase) if command == Command::CheckWindow { phase } => {
@@ -124,6 +131,7 @@ impl Outstanding {
             Matter::Question(question) => drop(self.questions.remove(&question)),
             Matter::Guard(guard) => drop(self.guards.remove(&guard)),
             Matter::WayBack(step) => drop(self.ways_back.remove(&step)),
+            Matter::Progress(attempt) => drop(self.progress.remove(&attempt)),
             Matter::Baseline => self.baseline = false,
             Matter::Gate(gate) => drop(self.gates.remove(&gate)),
             Matter::Window(phase) => {
@@ -161,6 +169,15 @@ impl Outstanding {
         let checked = self.windows_checked.iter().map(|phase| Command::CheckWindow { phase: *phase });
         let watched = self.windows_watched.iter().map(|phase| Command::WatchWindow { phase: *phase });
         let baseline = self.baseline.then_some(Command::TakeBaseline);
-        guards.chain(ways_back).chain(baseline).chain(questions).chain(checked).chain(watched).chain(gates).collect()
+        let progress = self.progress.iter().map(|attempt| Command::WatchProgress { attempt: *attempt });
+        guards
+            .chain(ways_back)
+            .chain(progress)
+            .chain(baseline)
+            .chain(questions)
+            .chain(checked)
+            .chain(watched)
+            .chain(gates)
+            .collect()
     }
 }

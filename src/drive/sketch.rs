@@ -91,6 +91,7 @@ impl Sketch {
             held_for: None,
             on_failure: Policy::Rollback(Rollback { target: Target::Start, then: crate::model::Then::Stop }),
             on_doubt: OnDoubt::Rerun,
+            progress: None,
         });
         self.0.steps.last_mut().expect("just added")
     }

@@ -59,6 +59,16 @@ pub enum Command {
         /// Which.
         step: StepId,
     },
+    /// Say when the probe of this attempt's step has not moved for its `stall`, counted from now.
+    WatchProgress {
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// Not any longer.
+    UnwatchProgress {
+        /// Which.
+        attempt: AttemptId,
+    },
     /// Ask people.
     OpenGate {
         /// Which step.
@@ -139,6 +149,8 @@ pub enum Cause {
     NoGo,
     /// A probe of the baseline gave no data.
     NoSample,
+    /// The probe of this step's `progress` stood still.
+    Stalled(StepId),
 }
 
 /// What keeps a ramp at its value.
@@ -282,6 +294,11 @@ pub enum Notice {
         tries: u32,
         /// Why.
         cause: Cause,
+    },
+    /// Its probe stands still, and its attempt is stopped for that.
+    StepStalled {
+        /// Which.
+        step: StepId,
     },
     /// Whether its effect took place is not known.
     StepInDoubt {

@@ -403,7 +403,7 @@ impl Engine {
 /// Whether a job is on its way to its end by itself: an attempt, or what is measured after it.
 fn is_settling(state: &JobState) -> bool {
     match state {
-        JobState::Attempting { .. } | JobState::Stopping { .. } => true,
+        JobState::Attempting { .. } | JobState::Stalled { .. } | JobState::Stopping { .. } => true,
         JobState::Asking { purpose, .. } => matches!(purpose, Purpose::Success { .. } | Purpose::Doubt(_)),
         JobState::Parked
         | JobState::Waiting

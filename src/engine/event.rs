@@ -52,6 +52,11 @@ pub enum Event {
         /// `Holds`: open. Anything else: shut.
         verdict: Verdict,
     },
+    /// The probe of a watched attempt has not moved for its `stall`.
+    ProgressStalled {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// A person answered an open gate.
     GateAnswered {
         /// Which step.

@@ -23,7 +23,7 @@ fn jobs(engine: &Engine) -> Option<String> {
             return Some(format!("`{name}` is active if and only if it has a job"));
         }
         let Some(job) = &state.job else { continue };
-        if let JobState::Attempting { .. } = job.state
+        if let JobState::Attempting { .. } | JobState::Stalled { .. } = job.state
             && matches!(job.goal, Goal::Forward)
             && !state.in_effect
         {

@@ -147,6 +147,7 @@ impl Engine {
             None => self.tell_started(step, Some(attempt), out),
         }
         out.order(Command::StartAttempt { attempt });
+        self.watch_progress(attempt, out);
     }
 
     fn tell_started(&mut self, step: StepId, attempt: Option<AttemptId>, out: &mut Outbox) {
@@ -165,7 +166,11 @@ impl Engine {
         }
         match job.state {
             JobState::Attempting { number, first } if number == attempt.number => {
-                self.follow_end(step, first, end, out);
+                self.unwatch_progress(attempt, out);
+                self.follow_end(step, first, end, Doubt::CutOff, out);
+            }
+            JobState::Stalled { number, first } if number == attempt.number => {
+                self.follow_end(step, first, end, Doubt::Stalled, out);
             }
             JobState::Stopping { number, first } if number == attempt.number => {
                 self.drop_job(step);
@@ -182,7 +187,8 @@ impl Engine {
         }
     }
 
-    fn follow_end(&mut self, step: StepId, first: bool, end: AttemptEnd, out: &mut Outbox) {
+    /// `cut_off`: what it means that its effect is not known.
+    fn follow_end(&mut self, step: StepId, first: bool, end: AttemptEnd, cut_off: Doubt, out: &mut Outbox) {
         if self.is_ramp_late(step) {
             self.mind_never_started(step, first, end);
             return self.end_job(step, JobEnd::Failed(Cause::Timeout), out);
@@ -196,7 +202,7 @@ impl Engine {
             }
             AttemptEnd::Unknown | AttemptEnd::Stopped => {
                 self.note_try(step);
-                self.doubt(step, Doubt::CutOff, out);
+                self.doubt(step, cut_off, out);
             }
             AttemptEnd::NeverStarted => {
                 self.mind_never_started(step, first, end);
@@ -240,24 +246,29 @@ impl Engine {
         let repeatable = goal != Goal::Forward || self.is_repeatable(step);
         let cause = match doubt {
             Doubt::CutOff => Cause::NotKnown,
+            Doubt::Stalled => Cause::Stalled(step),
             Doubt::Criterion(cause) => cause,
             Doubt::Crash => Cause::InDoubt,
         };
         match (judgement, doubt) {
             // It took place after all.
-            (Judgement::Hold, Doubt::CutOff | Doubt::Crash) => self.measure(step, false, out),
+            (Judgement::Hold, Doubt::CutOff | Doubt::Stalled | Doubt::Crash) => self.measure(step, false, out),
             // It took place, and its criteria do not hold: another attempt would not mend that, unless it is harmless.
             (Judgement::Hold, Doubt::Criterion(_)) if !repeatable => self.end_job(step, JobEnd::Failed(cause), out),
             // It did not take place: as if it had never been tried.
             (Judgement::Fail(_), Doubt::Crash) => self.act(step, out),
-            (Judgement::Fail(_), Doubt::CutOff | Doubt::Criterion(_)) => self.retry_or_fail(step, cause, out),
+            (Judgement::Fail(_), Doubt::CutOff | Doubt::Stalled | Doubt::Criterion(_)) => {
+                self.retry_or_fail(step, cause, out);
+            }
             (_, Doubt::Crash) if part != Part::Forward || goal == Goal::Reopen => self.act(step, out),
             (_, Doubt::Crash) => match self.plan.0.step(step).on_doubt {
                 OnDoubt::Rerun => self.act(step, out),
                 OnDoubt::Rollback | OnDoubt::Pause => self.end_job(step, JobEnd::Failed(Cause::InDoubt), out),
             },
-            (_, Doubt::CutOff | Doubt::Criterion(_)) if repeatable => self.retry_or_fail(step, cause, out),
-            (_, Doubt::CutOff | Doubt::Criterion(_)) => self.end_job(step, JobEnd::Failed(cause), out),
+            (_, Doubt::CutOff | Doubt::Stalled | Doubt::Criterion(_)) if repeatable => {
+                self.retry_or_fail(step, cause, out);
+            }
+            (_, Doubt::CutOff | Doubt::Stalled | Doubt::Criterion(_)) => self.end_job(step, JobEnd::Failed(cause), out),
         }
     }
 

@@ -144,6 +144,7 @@ impl Engine {
             Event::GuardBreached { guard } => self.take_breach(*guard, &mut out),
             Event::GuardBlind { guard } => self.take_blindness(*guard, &mut out),
             Event::WayBackJudged { step, verdict } => self.note_way_back(*step, *verdict, &mut out),
+            Event::ProgressStalled { attempt } => self.stall(*attempt, &mut out),
             Event::GateAnswered { gate, answer } => self.pass_gate(*gate, *answer, &mut out),
             Event::WindowJudged { phase, open } => self.take_window(*phase, *open, &mut out),
             Event::WindowClosed { phase } => self.close_window(*phase, &mut out),

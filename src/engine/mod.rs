@@ -16,6 +16,7 @@ mod machine;
 mod normal;
 mod operator;
 mod phase;
+mod progress;
 mod ramp;
 mod rollback;
 mod schedule;

@@ -17,7 +17,11 @@ impl Engine {
         for step in &mut plain.steps {
             step.last = step.last.map(|_| Attempt::FIRST);
             match step.job.as_mut().map(|job| &mut job.state) {
-                Some(JobState::Attempting { number, .. } | JobState::Stopping { number, .. }) => {
+                Some(
+                    JobState::Attempting { number, .. }
+                    | JobState::Stalled { number, .. }
+                    | JobState::Stopping { number, .. },
+                ) => {
                     *number = Attempt::FIRST;
                 }
                 Some(JobState::Asking { asks, .. }) => unnumber(asks),

@@ -251,7 +251,7 @@ impl Engine {
             JobState::Parked => self.may_act(job.goal) && !self.waits_for_window(step),
             JobState::Standing => self.may_act(job.goal),
             JobState::AtValue(_) => !self.is_kept_by_people(step),
-            JobState::Attempting { .. } | JobState::Stopping { .. } => {
+            JobState::Attempting { .. } | JobState::Stalled { .. } | JobState::Stopping { .. } => {
                 !matches!(of_plan.work(job.part).action, Action::Manual(_))
             }
             JobState::Asking { .. } | JobState::Waiting | JobState::Resting => true,

@@ -254,7 +254,7 @@ impl Engine {
             JobState::Attempting { number, .. } => {
                 out.order(Command::StopAttempt { attempt: AttemptId { step, part: *part, number } });
             }
-            JobState::Stopping { .. } => {}
+            JobState::Stalled { .. } | JobState::Stopping { .. } => {}
             JobState::Asking { .. }
             | JobState::Parked
             | JobState::Waiting

@@ -241,8 +241,11 @@ impl Engine {
 
     /// A step failed for good: its policy follows (R7).
     pub(crate) fn fail_step(&mut self, step: StepId, cause: Cause, out: &mut Outbox) {
-        self.steps[step.index()].outcome =
-            if matches!(cause, Cause::InDoubt | Cause::NotKnown) { StepOutcome::Unknown } else { StepOutcome::Failed };
+        self.steps[step.index()].outcome = if matches!(cause, Cause::InDoubt | Cause::NotKnown | Cause::Stalled(_)) {
+            StepOutcome::Unknown
+        } else {
+            StepOutcome::Failed
+        };
         out.tell(Notice::StepFailed { step, cause });
         let plan = Arc::clone(&self.plan.0);
         if cause == Cause::InDoubt {

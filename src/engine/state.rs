@@ -209,6 +209,8 @@ pub(crate) enum JobState {
         /// No attempt of this step was in effect before.
         first: bool,
     },
+    /// An attempt that made no progress is stopped; its end is awaited.
+    Stalled { number: Attempt, first: bool },
     /// A rollback awaits the end of an attempt.
     Stopping { number: Attempt, first: bool },
     /// A `wait` for a while.
@@ -281,6 +283,8 @@ pub(crate) enum Purpose {
 pub(crate) enum Doubt {
     /// It was cut off.
     CutOff,
+    /// It was cut off because it made no progress.
+    Stalled,
     /// Its action ended and this criterion failed.
     Criterion(Cause),
     /// A crash (R21).
@@ -292,6 +296,7 @@ impl Job {
     pub(crate) fn has_acted(&self) -> bool {
         let now = match &self.state {
             JobState::Attempting { .. }
+            | JobState::Stalled { .. }
             | JobState::Stopping { .. }
             | JobState::Resting
             | JobState::AtValue(_)

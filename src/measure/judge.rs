@@ -9,6 +9,7 @@
 
 mod guard;
 mod probe;
+mod progress;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -21,16 +22,18 @@ use serde_json::Value as Json;
 
 use self::guard::{Rule, Watch};
 use self::probe::{Probe, Sample};
+use self::progress::Watchdog;
 use self::question::{Asking, Terms};
 use super::baseline::{Sampling, in_words};
 use super::{Locals, Names, Program, Scope, Series, compile};
 use crate::model::{
-    Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Span, StepOutcome, Summaries, Time, Value,
-    Verdict,
+    AttemptId, Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Progress, Span, StepOutcome,
+    Summaries, Time, Value, Verdict,
 };
 
 pub use self::guard::Health;
 pub use self::probe::Latest;
+pub use self::progress::Pace;
 
 /// Something that the samples say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,13 @@ pub enum Finding<K> {
         /// By which values.
         evidence: String,
     },
+    /// The probe of a watched attempt has not moved for its `stall`.
+    ProgressStalled {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// By which value.
+        evidence: String,
+    },
     /// The baseline has been sampled, and every probe of it gave data.
     BaselineTaken {
         /// What the samples come to.
@@ -92,6 +102,8 @@ pub struct Judge<K> {
     /// What `value` stands for in a question.
     values: BTreeMap<K, Json>,
     watched: BTreeMap<GuardId, Watch>,
+    /// By attempt, what of it must move.
+    watchdogs: BTreeMap<AttemptId, Watchdog>,
     baseline: Option<Baseline>,
     /// The baseline while it is being sampled.
     sampling: Option<Sampling>,
@@ -194,6 +206,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             asked: BTreeMap::new(),
             values: BTreeMap::new(),
             watched: BTreeMap::new(),
+            watchdogs: BTreeMap::new(),
             baseline: plan.baseline().cloned(),
             sampling: None,
             readers: plan.probes().iter().map(|_| Readers { questions: Vec::new(), guards: Vec::new() }).collect(),
@@ -280,6 +293,22 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
     }
 
+    /// Watches from now on whether a quantity moves while an attempt runs.
+    pub fn watch_progress(&mut self, attempt: AttemptId, progress: &Progress, now: Time) {
+        self.order += 1;
+        self.watchdogs.insert(attempt, Watchdog::new(progress, now, self.order));
+    }
+
+    /// Watches it no longer.
+    pub fn unwatch_progress(&mut self, attempt: AttemptId) {
+        self.watchdogs.remove(&attempt);
+    }
+
+    /// How the quantities of the watched attempts move, for people.
+    pub fn paces(&self, now: Time) -> impl Iterator<Item = (AttemptId, Pace)> + '_ {
+        self.watchdogs.iter().filter_map(move |(attempt, dog)| Some((*attempt, dog.pace(now)?)))
+    }
+
     /// Samples the baseline from now on, anew where that had begun.
     pub fn take_baseline(&mut self, now: Time) {
         self.order += 1;
@@ -318,6 +347,9 @@ impl<K: Copy + Ord + Debug> Judge<K> {
                 findings.extend(self.judge_guard(guard, arrived, scope));
             }
         }
+        for dog in self.watchdogs.values_mut().filter(|dog| dog.probe == probe) {
+            dog.note(&sample);
+        }
         if let Some(sampling) = &mut self.sampling {
             sampling.note(probe, sample.asked, sample.order, sample.value.as_ref());
             findings.extend(self.end_sampling(arrived));
@@ -335,6 +367,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     /// and, when outcomes, attempts or outputs of steps have changed, those that read them.
     pub fn refresh(&mut self, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
         let mut findings: Vec<Finding<K>> = self.end_sampling(now).into_iter().collect();
+        findings.extend(self.find_stalled(now));
         let guards: Vec<GuardId> = self.watched.keys().copied().collect();
         for guard in guards {
             let watch = &self.watched[&guard];
@@ -364,7 +397,9 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         let gaps = self.asked.values().filter_map(|asking| asking.next_gap(&self.probes));
         let unmeasured = self.watched.iter().filter(|(_, watch)| watch.probes.is_empty());
         let judged = unmeasured.filter_map(|(guard, watch)| Some(watch.judged?.after(self.rules[guard.index()].every)));
-        gaps.chain(judged).chain(self.sampling.as_ref().and_then(Sampling::next_wakeup)).min()
+        let stalls = self.watchdogs.values().filter_map(Watchdog::next_wakeup);
+        let sampled = self.sampling.as_ref().and_then(Sampling::next_wakeup);
+        gaps.chain(judged).chain(stalls).chain(sampled).min()
     }
 
     /// The probes that must be polled for what is asked and watched, in the order of the plan, and when the next poll of
@@ -376,7 +411,9 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             let questions = readers.questions.iter().map(|key| self.asked[key].next_poll(id, probe));
             let guards = readers.guards.iter().map(|guard| self.watched[guard].next_poll(id, probe));
             let sampled = self.sampling.as_ref().and_then(|sampling| sampling.next_poll(id, probe.next_regular()));
-            needed.extend(questions.chain(guards).chain(sampled).min().map(|due| (id, due)));
+            let dogs = self.watchdogs.values().filter(|dog| dog.probe == id);
+            let watched = dogs.map(|dog| dog.next_poll(probe.next_regular()));
+            needed.extend(questions.chain(guards).chain(sampled).chain(watched).min().map(|due| (id, due)));
         }
         needed
     }
@@ -394,6 +431,15 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     /// The last verdict on a question and its evidence: why it has not come true yet.
     pub fn standing(&self, key: K) -> Option<(Verdict, &str)> {
         self.asked.get(&key).and_then(Asking::standing)
+    }
+
+    fn find_stalled(&mut self, now: Time) -> Vec<Finding<K>> {
+        let stalled =
+            self.watchdogs.iter_mut().filter_map(|(attempt, dog)| dog.stalls(now).then_some((*attempt, &*dog)));
+        let name = |dog: &Watchdog| self.probes[dog.probe.index()].name.as_str();
+        stalled
+            .map(|(attempt, dog)| Finding::ProgressStalled { attempt, evidence: dog.in_words(name(dog), now) })
+            .collect()
     }
 
     /// The baseline, if it has been sampled for long enough.

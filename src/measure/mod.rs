@@ -12,5 +12,5 @@ mod series;
 
 pub(crate) use condition::nearest;
 pub use condition::{Compiled, ConditionError, Kind, Locals, Measured, Names, Program, Reads, Scope, compile};
-pub use judge::{Finding, Health, Judge, Latest};
+pub use judge::{Finding, Health, Judge, Latest, Pace};
 pub use series::{SAMPLES_MAX, Series};

@@ -26,8 +26,8 @@ pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, Pr
 pub use outcome::{AttemptEnd, RunOutcome, StepOutcome, Verdict};
 pub use plan::{
     About, Bracket, Draft, Guard, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop, Phase,
-    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Retry, Rollback, Scope, Step, Survivors, Target, Then,
-    WayHome, Window, Work,
+    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Progress, Retry, Rollback, Scope, Step, Survivors, Target,
+    Then, WayHome, Window, Work,
 };
 pub use ramp::{Ramp, RampValue};
 pub use time::{Span, Time};

@@ -12,7 +12,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 pub use phase::{Interrupts, OnClose, Phase, Window};
 pub use policy::{Policy, Rollback, Target, Then};
-pub use step::{Bracket, OnDoubt, OnStop, Retry, Step, Survivors, WayHome, Work};
+pub use step::{Bracket, OnDoubt, OnStop, Progress, Retry, Step, Survivors, WayHome, Work};
 pub use watch::{Guard, NoData, OnBreach, Probe, ProbeAs, ProbeSource, Scope};
 
 use super::{Condition, Criterion, PhaseId, Span, StepId, VarDecl};

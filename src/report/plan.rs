@@ -151,7 +151,7 @@ impl<'p> Page<'p> {
         line.pad_to(self.indent);
         line.push(role, action_in_short(&step.forward.action));
         lines.push(line.fit(self.columns, "..."));
-        let time = [self.needs(id), Some(time_of(step, bounds.forward)), self.home(step)];
+        let time = [self.needs(id), Some(time_of(self.plan, step, bounds.forward)), self.home(step)];
         let back = format!("way back from here: {}", back(self.plan, bounds.back));
         for detail in [time.into_iter().flatten().collect::<Vec<_>>().join("; "), back] {
             let mut line = Line::new();
@@ -292,7 +292,14 @@ fn back(plan: &Plan, back: WayBack) -> String {
     }
 }
 
-fn time_of(step: &Step, forward: Span) -> String {
+fn time_of(plan: &Plan, step: &Step, forward: Span) -> String {
+    let watched = step.progress.map(|progress| {
+        format!("; fails {} after probe.{} stood still", progress.stall, plan.probe(progress.probe).name)
+    });
+    bound_of(step, forward) + &watched.unwrap_or_default()
+}
+
+fn bound_of(step: &Step, forward: Span) -> String {
     match &step.forward.action {
         Action::Gate(gate) => match gate.expires {
             Some(expires) => format!("waits {expires} for an answer"),
@@ -451,6 +458,10 @@ fn step_json(plan: &Plan, id: StepId, bounds: &Bounds) -> Value {
         })).collect::<Vec<_>>()),
         "attempts": step.forward.retry.attempts,
         "attempt_ms": of.attempt.millis(),
+        "progress": step.progress.map(|progress| json!({
+            "probe": plan.probe(progress.probe).name,
+            "stall_ms": progress.stall.millis(),
+        })),
         "forward_ms": of.forward.millis(),
         "way_home": home,
         "undo_ms": of.has_undo.then_some(of.undo.millis()),

@@ -139,6 +139,7 @@ pub(super) fn make_step(name: &str, phase: usize, way_home: WayHome) -> Step {
         held_for: None,
         on_failure: Policy::Rollback(Rollback::TO_START),
         on_doubt: OnDoubt::Pause,
+        progress: None,
     }
 }
 

@@ -287,6 +287,24 @@ pub enum Finding {
         #[label("nobody has to answer")]
         at: SourceSpan,
     },
+    /// A watchdog that comes after the timeout.
+    #[error("one attempt of `{step}` may take {timeout}, so a stall of {stall} is never seen")]
+    #[diagnostic(
+        code(stall_never_seen),
+        severity(warning),
+        help("make `stall` shorter than `timeout`, or leave `progress` out")
+    )]
+    StallNeverSeen {
+        /// Which.
+        step: String,
+        /// Its timeout.
+        timeout: Span,
+        /// Its stall.
+        stall: Span,
+        /// Where.
+        #[label("the timeout passes first")]
+        at: SourceSpan,
+    },
     /// An undo that undoes nothing.
     #[error("the undo of `{step}` does nothing")]
     #[diagnostic(

@@ -43,6 +43,7 @@ const BASES: &[(&str, &str)] = &[
     ("prometheus", "[probe.q.prometheus]\n@"),
     ("guard", "[guard.g]\n@"),
     ("baseline", "[baseline]\n@"),
+    ("progress", "[step.z]\nrun = 'true'\neffect = 'none'\n[step.z.progress]\n@"),
 ];
 
 /// What must stand beside a key so that it means something: of the table, or of one key of it.
@@ -155,6 +156,8 @@ const VALUES: &[(&str, &[&str])] = &[
     ("http_probe.url", &["'http://h/1'", "'http://h/2'"]),
     ("prometheus.url", &["'http://h/1'", "'http://h/2'"]),
     ("sql_probe.url", &["'sqlite:a'", "'sqlite:b'"]),
+    ("progress.probe", &["'p'"]),
+    ("step.progress", &["{ probe = 'p', stall = '7s' }", "{ probe = 'p', stall = '8s' }"]),
     ("file.baseline", &["{ probes = ['p'] }", "{ probes = ['p'], over = '7s' }"]),
     ("baseline.probes", &["['p']"]),
     ("baseline.before", &["'two'"]),

@@ -2,6 +2,7 @@
 //!
 //! Said once; help apart; nothing here knows about colour or files.
 
+use crate::model::Span;
 use miette::{Diagnostic, Severity, SourceSpan};
 use thiserror::Error;
 
@@ -294,6 +295,16 @@ pub enum Problem {
     NoNumbers {
         probe: String,
         #[label("has no average")]
+        at: SourceSpan,
+    },
+    /// A watchdog that would bite between two samples.
+    #[error("probe `{probe}` is asked every {interval}, so nothing can be seen to move within {stall}")]
+    #[diagnostic(code(stall_too_short), help("make `stall` at least twice the interval of the probe"))]
+    StallTooShort {
+        probe: String,
+        interval: Span,
+        stall: Span,
+        #[label("would fail a step that is well")]
         at: SourceSpan,
     },
     /// Keys that were probably meant for the step above.

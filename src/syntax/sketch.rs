@@ -127,6 +127,7 @@ impl Sketch {
             held_for: None,
             on_failure: Policy::Rollback(Rollback::TO_START),
             on_doubt: OnDoubt::Pause,
+            progress: None,
         });
         self
     }

@@ -7,7 +7,8 @@ use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Patience, Reader, word};
 use crate::model::{
-    Action, Bracket, OnDoubt, OnStop, PhaseId, Policy, Retry, Span, Step, StepId, Survivors, Wait, WayHome, Work,
+    Action, Bracket, OnDoubt, OnStop, PhaseId, Policy, Progress, Retry, Span, Step, StepId, Survivors, Wait, WayHome,
+    Work,
 };
 
 /// Where a step stands, as the order of the plan says.
@@ -57,7 +58,18 @@ impl<'t> Reader<'t> {
             held_for: word(of, "held_for", &[("phase", Some(Bracket::Phase)), ("run", Some(Bracket::Run))], None),
             on_failure: on_failure.unwrap_or_else(|| standing.on_failure.clone()),
             on_doubt: word(of, "on_doubt", &doubts, doubt),
+            progress: of.fields("progress").and_then(|of| self.progress(of)),
         }
+    }
+
+    fn progress(&mut self, of: Fields<'t>) -> Option<Progress> {
+        let (probe, stall) = (of.get("probe").and_then(|node| self.probe(node))?, of.span("stall")?);
+        let interval = self.probes[probe.index()].interval;
+        if stall < interval.times(2) {
+            let (probe, at) = (self.probes[probe.index()].name.clone(), of.at_key("stall"));
+            self.problem(Problem::StallTooShort { probe, interval, stall, at });
+        }
+        Some(Progress { probe, stall })
     }
 
     fn way_home(

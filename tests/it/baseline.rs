@@ -41,22 +41,23 @@ success = ["probe.rate == baseline.rate.avg * 3.0"]
 
 const BASELINE: &str = "[baseline]\nprobes = [\"rate\"]\nbefore = \"cutover\"\nover = \"200ms\"\n";
 
-struct Bench(tempfile::TempDir);
+/// A folder with a runbook, `compare.toml`, whose probe `rate` reads a file of that name.
+pub(crate) struct Bench(tempfile::TempDir);
 
 impl Bench {
     /// `rate` says 10.
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let bench = Self(tempfile::tempdir().expect("a folder"));
         fs::write(bench.path("compare.toml"), text).expect("written");
         bench.set(10);
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn set(&self, rate: u32) {
+    pub(crate) fn set(&self, rate: u32) {
         fs::write(self.path("rate.new"), format!("{rate}\n")).expect("written");
         fs::rename(self.path("rate.new"), self.path("rate")).expect("moved");
     }
@@ -68,7 +69,7 @@ impl Bench {
         command
     }
 
-    fn does(&self, words: &[&str], code: i32) -> String {
+    pub(crate) fn does(&self, words: &[&str], code: i32) -> String {
         let output = self.command(words).output().expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);
@@ -76,16 +77,16 @@ impl Bench {
         said
     }
 
-    fn begin(&self, words: &[&str]) -> Running {
+    pub(crate) fn begin(&self, words: &[&str]) -> Running {
         Running(self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"))
     }
 
-    fn status(&self) -> Json {
+    pub(crate) fn status(&self) -> Json {
         serde_json::from_str(&self.does(&["status", "--json"], 0)).unwrap_or_default()
     }
 
     /// Looks again and again until the status is so.
-    fn waits_for(&self, what: &str, so: impl Fn(&Json) -> bool) -> Json {
+    pub(crate) fn waits_for(&self, what: &str, so: impl Fn(&Json) -> bool) -> Json {
         let late = Instant::now() + Duration::from_mins(1);
         loop {
             let output = self.command(&["status", "--json"]).output().expect("it runs");
@@ -100,7 +101,7 @@ impl Bench {
 }
 
 /// A process that does not outlive its test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -1377,3 +1377,65 @@ fn a_crash_while_the_baseline_is_taken_changes_nothing_for_the_engine() {
     done a       | a done; way back closed; ended succeeded
     ");
 }
+
+#[test]
+fn an_attempt_that_makes_no_progress_is_stopped_and_tried_again_where_that_is_safe() {
+    let plan = "a; undo a; retry a 2; idempotent a; progress a";
+    let events = ["begin", "stalls a", "stopped a", "due retry a", "stalls a", "unknown a", "done a"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin       | start a#1; watch progress a#1
+    stalls a    | a stalled; unwatch progress a#1; stop a#1
+    stopped a   | a will be retried
+    due retry a | start a#2; watch progress a#2
+    stalls a    | a stalled; unwatch progress a#2; stop a#2
+    unknown a   | a failed; back; start undo a#3; hold run
+    done a      | a undone; ended rolled_back
+    ");
+    let once = "a; undo a; retry a 2; progress a";
+    assert_snapshot!(trace(once, &["begin", "stalls a", "stopped a", "done a"]), @r"
+    begin     | start a#1; watch progress a#1
+    stalls a  | a stalled; unwatch progress a#1; stop a#1
+    stopped a | a failed; back; start undo a#2; hold run
+    done a    | a undone; ended rolled_back
+    ");
+}
+
+#[test]
+fn what_a_stalled_attempt_came_to_is_asked_and_one_that_ended_well_after_all_is_done() {
+    let plan = "a; undo a; retry a 2; done_when a; progress a";
+    let events = ["begin", "no done_when a", "stalls a", "stopped a", "no done_when a", "due retry a", "done a"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin          | ask done_when a
+    no done_when a | start a#1; watch progress a#1
+    stalls a       | a stalled; unwatch progress a#1; stop a#1
+    stopped a      | ask done_when a
+    no done_when a | a will be retried
+    due retry a    | start a#2; watch progress a#2
+    done a         | unwatch progress a#2; a done; way back closed; ended succeeded
+    ");
+    assert_snapshot!(trace("a; undo a; progress a", &["begin", "stalls a", "done a"]), @r"
+    begin    | start a#1; watch progress a#1
+    stalls a | a stalled; unwatch progress a#1; stop a#1
+    done a   | a done; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_stalled_attempt_that_a_rollback_awaits_is_not_told_to_stop_twice() {
+    let plan = "a; undo a; progress a";
+    assert_snapshot!(trace(plan, &["begin", "stalls a", "stalls a", "back start", "stopped a", "done a"]), @r"
+    begin      | start a#1; watch progress a#1
+    stalls a   | a stalled; unwatch progress a#1; stop a#1
+    stalls a   | 
+    back start | back; hold run
+    stopped a  | start undo a#2
+    done a     | a undone; ended rolled_back
+    ");
+    assert_snapshot!(trace(plan, &["begin", "back start", "stalls a", "stopped a", "done a"]), @r"
+    begin      | start a#1; watch progress a#1
+    back start | back; unwatch progress a#1; stop a#1; hold run
+    stalls a   | 
+    stopped a  | start undo a#2
+    done a     | a undone; ended rolled_back
+    ");
+}

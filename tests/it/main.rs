@@ -17,6 +17,7 @@ mod layers;
 mod named_rules;
 mod plan_text;
 mod problems;
+mod progress;
 mod prometheus;
 mod promise;
 mod prompt;

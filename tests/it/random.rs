@@ -224,6 +224,9 @@ fn conditions(dice: &mut Dice, step: &mut Step) {
     step.idempotent = dice.often(300);
     step.undo_found = dice.often(300);
     step.on_stop = if dice.often(200) { OnStop::Finish } else { OnStop::Stop };
+    if matches!(step.forward.action, Action::Run(_)) && dice.often(250) {
+        step.progress = Some(Progress { probe: ProbeId::at(0), stall: Span::from_secs(30) });
+    }
     step.on_doubt = dice.pick(&[OnDoubt::Rerun, OnDoubt::Rollback, OnDoubt::Pause]);
     if dice.often(100) {
         step.forward.when = Some(ConditionId::at(0));

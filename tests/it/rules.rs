@@ -28,6 +28,9 @@ pub(crate) struct Rules {
     guards: BTreeSet<GuardId>,
     ways_back: BTreeSet<StepId>,
     gates: BTreeSet<StepId>,
+    progress: BTreeSet<AttemptId>,
+    /// The step whose attempt is stopped next for having stalled.
+    stalled: Option<StepId>,
     /// The baseline is being sampled.
     sampling: bool,
     /// It has been, and was not found unhealthy since.
@@ -63,6 +66,8 @@ impl Rules {
             guards: BTreeSet::new(),
             ways_back: BTreeSet::new(),
             gates: BTreeSet::new(),
+            progress: BTreeSet::new(),
+            stalled: None,
             sampling: false,
             has_baseline: false,
             keeps_baseline: false,
@@ -132,8 +137,9 @@ impl Rules {
         let fits = match command {
             Command::StartAttempt { attempt } => return self.start(attempt),
             Command::StopAttempt { attempt } => {
-                // Its own bound may, as that of any attempt does.
-                let late = self.late.contains(&attempt.step);
+                // Its own bound may, as that of any attempt does; so may a stall.
+                let stalled = std::mem::take(&mut self.stalled) == Some(attempt.step);
+                let late = self.late.contains(&attempt.step) || stalled;
                 if self.plan.step(attempt.step).is_irreversible() && !late {
                     return Err(format!("the irreversible step `{}` is stopped", self.name(attempt.step)));
                 }
@@ -172,6 +178,10 @@ impl Rules {
             Command::UnwatchWayBack { step } => self.ways_back.remove(&step),
             Command::OpenGate { gate } => !self.closed && self.gates.insert(gate),
             Command::CloseGate { gate } => self.gates.remove(&gate),
+            Command::WatchProgress { attempt } => {
+                self.running.get(&attempt.step) == Some(&attempt) && self.progress.insert(attempt)
+            }
+            Command::UnwatchProgress { attempt } => self.progress.remove(&attempt),
             Command::TakeBaseline => {
                 self.has_baseline = false;
                 !self.keeps_baseline && !std::mem::replace(&mut self.sampling, true)
@@ -292,6 +302,10 @@ impl Rules {
                 self.settled.insert(step);
             }
             Notice::RollbackStarted { target, widened, .. } => self.go_back(target, widened),
+            Notice::StepStalled { step } => {
+                self.reach("stalled");
+                self.stalled = Some(step);
+            }
             Notice::BaselineTaken => {
                 self.reach("baseline taken");
                 self.has_baseline = true;

@@ -18,6 +18,7 @@ const STEPS_MAX: usize = 6_000;
 
 /// What every batch of runs must have come to at least once.
 const REACHED: &[&str] = &[
+    "stalled",
     "baseline taken",
     "baseline rejected",
     "rollback",

@@ -6,7 +6,7 @@
 //! `retry a 3`, `retry_undo a 3`, `idempotent a`, `fail a pause|continue|stop|to x|to x pause|to x retry 2|
 //! to x retry 2 else to y ...`, `doubt a rollback`, `rerun a`;
 //! `ramp a 3` (so many values) with `confirm`, `advance` and `pressure` (`hold_while`) behind it;
-//! `after a b` (the undo of a after that of b), `hold a phase|run`, `finish a`, `found a` (`undo_found`);
+//! `progress a` (a watchdog), `after a b` (the undo of a after that of b), `hold a phase|run`, `finish a`, `found a` (`undo_found`);
 //! `phase p = a b`, `beside p` (it needs no other), `phase_success p`, `phase_require p`, `phase_fail p ...`, `window p`;
 //! `baseline`, `baseline p` (before that phase), `baseline_require`, `baseline_guard g` (which compares with it);
 //! `guard g [during a b|in p] [pause|warn|to x]`; `slots 2`, `restored`, `preflight`, `open` (the way back stays open).
@@ -79,6 +79,7 @@ const WORDS: &[&str] = &[
     "restored",
     "preflight",
     "open",
+    "progress",
     "baseline",
     "baseline_require",
     "baseline_guard",
@@ -164,6 +165,7 @@ impl Sketch {
             held_for: None,
             on_failure: Policy::Rollback(Rollback::TO_START),
             on_doubt: OnDoubt::Pause,
+            progress: None,
         });
         StepId::at(self.draft.steps.len() - 1)
     }
@@ -317,6 +319,9 @@ impl Sketch {
                 "undo_when" => self.undo_of(name).when = Some(ConditionId::at(0)),
                 "undo_done_when" => self.undo_of(name).done_when = Some(ConditionId::at(0)),
                 "idempotent" => self.step(name).idempotent = true,
+                "progress" => {
+                    self.step(name).progress = Some(Progress { probe: ProbeId::at(0), stall: Span::from_secs(30) });
+                }
                 "finish" => self.step(name).on_stop = OnStop::Finish,
                 "found" => self.step(name).undo_found = true,
                 "doubt" => self.step(name).on_doubt = OnDoubt::Rollback,

@@ -1,6 +1,6 @@
 //! Traces: left what happens, right what follows. Reads as a specification of the engine.
 //!
-//! Events: `begin`, `resumed`; `done a`, `fails a`, `unknown a`, `stopped a`, `doubt a`, `never a` (the running attempt of a);
+//! Events: `begin`, `resumed`; `done a`, `fails a`, `unknown a`, `stopped a`, `stalls a`, `doubt a`, `never a` (the running attempt of a);
 //! `yes Q`, `no Q`, `nodata Q` (an open question, by its name, `success a`); `held g`, `breach g`, `blind g`; `open a`,
 //! `shut a` (the way back of a); `baseline`, `no_baseline` (sampled, with and without data); `go a`, `nogo a`; `window p`, `no_window p`, `window_closed p`; `due D` (an armed
 //! deadline); `pause`, `resume`, `stop`, `back T`, `force T`, `retry a`, `mark a`, `skip a`, `hold a`,
@@ -101,6 +101,7 @@ impl Trace {
             "fails" => ended(AttemptEnd::Failed),
             "unknown" => ended(AttemptEnd::Unknown),
             "stopped" => ended(AttemptEnd::Stopped),
+            "stalls" => Event::ProgressStalled { attempt: self.running[&step()] },
             "doubt" => ended(AttemptEnd::InDoubt),
             "never" => ended(AttemptEnd::NeverStarted),
             "yes" => judged(Verdict::Holds),
@@ -224,6 +225,9 @@ impl Trace {
             Output::Do(Command::Hold { deadline }) => format!("hold {}", self.due(deadline)),
             Output::Do(Command::Release { deadline }) => format!("release {}", self.due(deadline)),
             Output::Do(Command::CheckWindow { phase }) => format!("check window {}", self.plan.phase(phase).name),
+            Output::Do(Command::WatchProgress { attempt }) => format!("watch progress {}", self.attempt(attempt)),
+            Output::Do(Command::UnwatchProgress { attempt }) => format!("unwatch progress {}", self.attempt(attempt)),
+            Output::Tell(Notice::StepStalled { step }) => format!("{} stalled", name(step)),
             Output::Do(Command::TakeBaseline) => "take baseline".into(),
             Output::Do(Command::DropBaseline) => "drop baseline".into(),
             Output::Tell(Notice::BaselineTaken) => "baseline taken".into(),

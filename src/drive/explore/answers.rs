@@ -18,6 +18,8 @@ pub(super) struct World {
     /// `true` where it has held.
     guards: BTreeMap<GuardId, bool>,
     ways_back: BTreeMap<StepId, Option<Verdict>>,
+    /// Whose progress is watched.
+    progress: BTreeSet<AttemptId>,
     /// Being sampled.
     baseline: bool,
     gates: BTreeSet<StepId>,
@@ -30,7 +32,8 @@ pub(super) struct World {
 impl Hash for World {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (self.faults_left, &self.attempts, &self.questions, &self.guards, &self.ways_back).hash(hasher);
-        (self.baseline, &self.gates, &self.windows_checked, &self.windows_watched, &self.deadlines).hash(hasher);
+        (&self.progress, self.baseline, &self.gates, &self.windows_checked, &self.windows_watched, &self.deadlines)
+            .hash(hasher);
     }
 }
 
@@ -43,6 +46,7 @@ impl World {
             questions: BTreeMap::new(),
             guards: BTreeMap::new(),
             ways_back: BTreeMap::new(),
+            progress: BTreeSet::new(),
             baseline: false,
             gates: BTreeSet::new(),
             windows_checked: BTreeMap::new(),
@@ -56,6 +60,7 @@ impl World {
         let mut plain = self.clone();
         let plain_attempt = |attempt: AttemptId| AttemptId { number: Attempt::FIRST, ..attempt };
         plain.attempts = plain.attempts.into_iter().map(|(attempt, stop)| (plain_attempt(attempt), stop)).collect();
+        plain.progress = plain.progress.into_iter().map(plain_attempt).collect();
         plain.questions = plain.questions.into_iter().map(|(asked, last)| (asked.unnumbered(), last)).collect();
         plain.deadlines = plain.deadlines.into_iter().map(|(armed, held)| (armed.unnumbered(), held)).collect();
         plain
@@ -114,6 +119,9 @@ impl World {
             if self.plan.guard(guard).no_data == NoData::Pause {
                 answers.push((Event::GuardBlind { guard }, 1));
             }
+        }
+        for &attempt in &self.progress {
+            answers.push((Event::ProgressStalled { attempt }, 1));
         }
         if self.baseline {
             answers.push((Event::BaselineTaken, 0));
@@ -203,6 +211,7 @@ impl World {
                 self.ways_back.values_mut().for_each(|last| *last = None);
             }
             Event::RunBegan
+            | Event::ProgressStalled { .. }
             | Event::GuardBreached { .. }
             | Event::GuardBlind { .. }
             | Event::GateAnswered { .. }
@@ -220,6 +229,8 @@ impl World {
             Command::UnwatchGuard { guard } => drop(self.guards.remove(&guard)),
             Command::WatchWayBack { step } => drop(self.ways_back.insert(step, None)),
             Command::UnwatchWayBack { step } => drop(self.ways_back.remove(&step)),
+            Command::WatchProgress { attempt } => drop(self.progress.insert(attempt)),
+            Command::UnwatchProgress { attempt } => drop(self.progress.remove(&attempt)),
             Command::TakeBaseline => self.baseline = true,
             Command::DropBaseline => self.baseline = false,
             Command::OpenGate { gate } => drop(self.gates.insert(gate)),

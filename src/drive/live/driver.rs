@@ -376,6 +376,12 @@ impl Driver {
                 self.pending.extend(facts);
             }
             Command::UnwatchWayBack { step } => self.gauge.unwatch_way_back(step),
+            Command::WatchProgress { attempt } => {
+                self.gauge.watch_progress(attempt, now);
+                let probe = self.plan.step(attempt.step).progress.map(|progress| progress.probe);
+                self.hurry(probe.as_slice());
+            }
+            Command::UnwatchProgress { attempt } => self.gauge.unwatch_progress(attempt),
             Command::TakeBaseline => {
                 self.gauge.take_baseline(now);
                 self.hurry(&baseline_probes(&self.plan));
@@ -451,7 +457,7 @@ impl Driver {
     }
 
     fn bring_view_up_to_date(&mut self, now: Time) {
-        super::telling::fill(&mut self.view, &self.plan, &self.gauge);
+        super::telling::fill(&mut self.view, &self.plan, &self.gauge, now);
         self.view.look(&self.plan, now);
     }
 

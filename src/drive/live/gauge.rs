@@ -10,8 +10,8 @@ use super::probe::Sample;
 use super::scope::{RunScope, View};
 use crate::drive::Fact;
 use crate::engine::{Asked, Event, Question};
-use crate::measure::{Finding, Health, Judge, Latest};
-use crate::model::{ConditionId, GuardId, Plan, ProbeId, StepId, Time, Verdict};
+use crate::measure::{Finding, Health, Judge, Latest, Pace};
+use crate::model::{AttemptId, ConditionId, GuardId, Plan, ProbeId, StepId, Time, Verdict};
 
 /// What is judged: a question of the engine, or one criterion of a way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +97,23 @@ impl Gauge {
     pub fn way_back(&self, step: StepId) -> Vec<(ConditionId, Option<(Verdict, &str)>)> {
         let criteria = self.plan.step(step).undo().iter().flat_map(|undo| &undo.require);
         (0..).zip(criteria).map(|(n, it)| (it.condition, self.judge.standing(Key::WayBack(step, n)))).collect()
+    }
+
+    /// Watches whether an attempt of a step with `progress` makes some.
+    pub fn watch_progress(&mut self, attempt: AttemptId, now: Time) {
+        if let Some(progress) = &self.plan.step(attempt.step).progress {
+            self.judge.watch_progress(attempt, progress, now);
+        }
+    }
+
+    /// Not any longer.
+    pub fn unwatch_progress(&mut self, attempt: AttemptId) {
+        self.judge.unwatch_progress(attempt);
+    }
+
+    /// How the watched attempts get on.
+    pub fn paces(&self, now: Time) -> impl Iterator<Item = (AttemptId, Pace)> + '_ {
+        self.judge.paces(now)
     }
 
     /// Samples the baseline from now on.
@@ -187,6 +204,9 @@ impl Gauge {
             }
             Finding::GuardBlind { guard, evidence } => {
                 Some(Fact::new(Event::GuardBlind { guard }).with_evidence(evidence))
+            }
+            Finding::ProgressStalled { attempt, evidence } => {
+                Some(Fact::new(Event::ProgressStalled { attempt }).with_evidence(evidence))
             }
             Finding::BaselineTaken { summaries, evidence } => {
                 let fact = Fact::new(Event::BaselineTaken).with_evidence(evidence);

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::gauge::Gauge;
-use super::telling::health;
+use super::telling::{health, shown_pace};
 use crate::journal::{Moment, Wall};
-use crate::model::{GuardId, Plan, ProbeId, Time};
+use crate::model::{GuardId, Plan, ProbeId, StepId, Time};
 use crate::report::View;
-use crate::report::view::{Health, Reading, text};
+use crate::report::view::{Health, Pace, Reading, StepState, Way, text};
 
 /// The file, in the run's folder.
 const FILE: &str = "samples.jsonl";
@@ -59,6 +59,8 @@ enum What {
     },
     /// A guard whose samples say otherwise than before.
     Guard { guard: String, failing: u32 },
+    /// How a step gets on whose progress is watched.
+    Step { step: String, pace: Pace },
 }
 
 /// The writing end.
@@ -112,6 +114,12 @@ impl Samples {
             if self.told.insert(guard, failing) != Some(failing) {
                 self.add(now.at, What::Guard { guard: self.plan.guard(guard).name.clone(), failing }, now);
             }
+        }
+        let plan = Arc::clone(&self.plan);
+        let reads = |step: StepId| plan.step(step).progress.is_some_and(|progress| progress.probe == probe);
+        for (attempt, pace) in gauge.paces(now.at).filter(|(attempt, _)| reads(attempt.step)) {
+            let pace = shown_pace(&plan, attempt.step, pace);
+            self.add(now.at, What::Step { step: plan.step(attempt.step).name.clone(), pace }, now);
         }
     }
 
@@ -182,13 +190,19 @@ pub struct Readings {
     read: Option<(u64, u64)>,
     probes: BTreeMap<String, Reading>,
     guards: BTreeMap<String, (Time, u32)>,
+    paces: BTreeMap<String, (Time, Pace)>,
 }
 
 impl Readings {
     /// Of the run of this folder.
     pub fn of(folder: &Path) -> Self {
-        let mut readings =
-            Self { folder: folder.to_owned(), read: None, probes: BTreeMap::new(), guards: BTreeMap::new() };
+        let mut readings = Self {
+            folder: folder.to_owned(),
+            read: None,
+            probes: BTreeMap::new(),
+            guards: BTreeMap::new(),
+            paces: BTreeMap::new(),
+        };
         if let Ok(bytes) = std::fs::read(readings.folder.join(FILE_BEFORE)) {
             readings.take(&bytes);
         }
@@ -223,6 +237,7 @@ impl Readings {
                     self.probes.insert(probe, Reading { value, at, good_since });
                 }
                 What::Guard { guard, failing } => drop(self.guards.insert(guard, (at, failing))),
+                What::Step { step, pace } => drop(self.paces.insert(step, (at, pace))),
             }
         }
     }
@@ -237,6 +252,14 @@ impl Readings {
                 shown.polled = now.since(reading.at) <= fresh;
                 shown.reading = Some(reading.clone());
             }
+        }
+        for shown in &mut view.steps {
+            shown.pace = match (&shown.state, self.paces.get(&shown.name)) {
+                (StepState::Running { since, way: Way::There, .. }, Some((at, pace))) if at >= since => {
+                    Some(pace.after(now.since(*at)))
+                }
+                _ => None,
+            };
         }
         for shown in &mut view.guards {
             if let Some((at, failing)) = self.guards.get(&shown.name)

@@ -289,6 +289,7 @@ pub(super) mod tests {
             held_for: None,
             on_failure: Policy::Stop,
             on_doubt: OnDoubt::Rerun,
+            progress: None,
         };
         let about = About {
             name: "book".into(),

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::gauge::Gauge;
 use crate::drive::News;
 use crate::journal::{Header, Via, Who};
-use crate::measure::Health;
-use crate::model::{Plan, ProbeId};
-use crate::report::view::{Health as Shown, Reading};
+use crate::measure::{Health, Pace};
+use crate::model::{Plan, ProbeId, Span, StepId, Time};
+use crate::report::view::{Health as Shown, Pace as ShownPace, Reading};
 use crate::report::{Told, View};
 
 /// News as reporters take it.
@@ -31,8 +31,23 @@ fn name(who: &Who) -> Option<String> {
     }
 }
 
+/// How a watched attempt gets on, as people read it.
+pub(super) fn shown_pace(plan: &Plan, step: StepId, pace: Pace) -> ShownPace {
+    let progress = plan.step(step).progress;
+    let unit = progress.and_then(|progress| plan.probe(progress.probe).unit.clone());
+    match pace {
+        Pace::Moving { rate, left } => {
+            ShownPace::Moving { rate: rate.and_then(serde_json::Number::from_f64), unit, left }
+        }
+        Pace::Still { span } => {
+            ShownPace::Still { span, stall: progress.map_or(Span::ZERO, |progress| progress.stall) }
+        }
+    }
+}
+
 /// Puts what is measured into a view.
-pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge) {
+pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge, now: Time) {
+    view.set_paces(gauge.paces(now).map(|(attempt, pace)| (attempt.step, shown_pace(plan, attempt.step, pace))));
     let needed = gauge.needed();
     for (n, shown) in view.probes.iter_mut().enumerate() {
         let probe = ProbeId::at(n);

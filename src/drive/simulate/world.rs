@@ -160,6 +160,14 @@ impl World {
             },
             Matter::Question(_) | Matter::Guard(_) | Matter::WayBack(_) | Matter::Window(_) => 4,
             Matter::Baseline => 60,
+            Matter::Progress(_) => {
+                let stalls = self.faults.unknown;
+                // Most things move until they are done.
+                if !self.strikes(stalls) {
+                    return;
+                }
+                30
+            }
             Matter::Gate(_) => {
                 let silence = self.faults.silence;
                 if self.strikes(silence) { 100_000 } else { 200 }
@@ -192,6 +200,7 @@ impl World {
             Matter::Question(question) => self.judge(question),
             Matter::Guard(guard) => self.sample(guard),
             Matter::WayBack(step) => self.look_back(step),
+            Matter::Progress(attempt) => Some(Event::ProgressStalled { attempt }),
             Matter::Baseline => {
                 let misses = self.faults.misses;
                 Some(if self.strikes(misses) { Event::BaselineBlind } else { Event::BaselineTaken })

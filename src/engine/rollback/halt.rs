@@ -76,10 +76,18 @@ impl Engine {
                 if stop_attempts {
                     job.state = JobState::Stopping { number, first };
                     self.leave_ramp(step, out);
+                    self.unwatch_progress(AttemptId { step, part, number }, out);
                     if self.plan.0.step(step).on_stop == OnStop::Stop {
                         let attempt = AttemptId { step, part, number };
                         out.order(Command::StopAttempt { attempt });
                     }
+                }
+            }
+            // It has been told to stop.
+            JobState::Stalled { number, first } => {
+                let (number, first) = (*number, *first);
+                if stop_attempts {
+                    job.state = JobState::Stopping { number, first };
                 }
             }
             JobState::Stopping { .. } => {}
@@ -110,7 +118,11 @@ impl Engine {
             JobState::Waiting => self.disarm(Deadline::Wait(step, part), out),
             JobState::Resting => self.disarm(Deadline::Retry { step, part, tries }, out),
             JobState::AtValue(_) => self.leave_value(step, out),
-            JobState::Attempting { .. } | JobState::Stopping { .. } | JobState::Parked | JobState::Standing => {}
+            JobState::Attempting { .. }
+            | JobState::Stalled { .. }
+            | JobState::Stopping { .. }
+            | JobState::Parked
+            | JobState::Standing => {}
         }
     }
 

@@ -7,6 +7,7 @@ use crate::model::{
     About, Baseline, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run,
     RunCommand, Scope as Awake,
 };
+use crate::model::{Attempt, Part, StepId};
 
 const CONDITIONS: [(&str, &[usize]); 9] = [
     ("probe.a < 10", &[0]),
@@ -158,6 +159,7 @@ fn told(findings: Vec<Finding<char>>) -> String {
         Finding::GuardHeld { guard, .. } => format!("g{} held", guard.index()),
         Finding::GuardBreached { guard, .. } => format!("g{} breached", guard.index()),
         Finding::GuardBlind { guard, .. } => format!("g{} blind", guard.index()),
+        Finding::ProgressStalled { attempt, evidence } => format!("{} stalled, {evidence}", attempt.number),
         Finding::BaselineTaken { evidence, .. } => format!("baseline {evidence}"),
         Finding::BaselineBlind { evidence, .. } => format!("no baseline, {evidence}"),
     };
@@ -467,6 +469,61 @@ fn a_baseline_that_is_taken_again_begins_anew() {
     bench.sample('c', 5001, 7);
     let taken = "baseline probe.a: avg 7, p99 7, 1 sample; probe.c: avg 7, p99 7, 1 sample";
     assert_eq!(bench.refresh(15_000), taken);
+}
+
+/// Watches whether probe `a` moves within 10 s.
+fn dog(bench: &mut Bench, now: u64) -> AttemptId {
+    let attempt = AttemptId { step: StepId::at(0), part: Part::Forward, number: Attempt::FIRST };
+    bench.judge.watch_progress(attempt, &Progress { probe: probe('a'), stall: Span::from_secs(10) }, at(now));
+    attempt
+}
+
+#[test]
+fn a_quantity_that_moves_within_its_stall_is_well_and_one_that_does_not_is_told_once() {
+    let mut bench = bench();
+    bench.sample('a', 900, 7);
+    dog(&mut bench, 1000);
+    assert_eq!((bench.needed(), bench.judge.next_wakeup()), (vec![('a', 1900)], Some(at(11_000))));
+    // Its first value is no movement, whatever it was before; any change is, whichever way.
+    bench.sample('a', 2000, 5);
+    assert_eq!(bench.judge.next_wakeup(), Some(at(11_000)));
+    bench.sample('a', 5000, 9);
+    bench.sample('a', 9000, 8);
+    assert_eq!(bench.judge.next_wakeup(), Some(at(19_010)));
+    bench.sample('a', 12_000, 8);
+    bench.sample('a', 15_000, -1);
+    assert_eq!(bench.refresh(19_009), "");
+    assert_eq!(bench.refresh(19_010), "1 stalled, probe.a = 8 for 10s");
+    assert_eq!((bench.refresh(30_000).as_str(), bench.judge.next_wakeup()), ("", None));
+}
+
+#[test]
+fn no_data_is_no_movement_and_a_watch_that_begins_again_begins_anew() {
+    let mut bench = bench();
+    let attempt = dog(&mut bench, 1000);
+    bench.sample('a', 5000, -1);
+    assert_eq!(bench.refresh(10_000), "");
+    dog(&mut bench, 10_000);
+    assert_eq!(bench.refresh(19_999), "");
+    assert_eq!(bench.refresh(20_000), "1 stalled, probe.a gave no data for 10s");
+    bench.judge.unwatch_progress(attempt);
+    assert_eq!(bench.needed(), []);
+}
+
+#[test]
+fn a_falling_quantity_says_when_it_will_be_gone_and_one_that_stands_still_says_so() {
+    let mut bench = bench();
+    dog(&mut bench, 0);
+    let pace = |bench: &Bench, now: u64| bench.judge.paces(at(now)).map(|(_, pace)| pace).collect::<Vec<_>>();
+    assert_eq!(pace(&bench, 100), []);
+    bench.sample('a', 1000, 1000);
+    assert_eq!(pace(&bench, 1100), [Pace::Moving { rate: None, left: None }]);
+    bench.sample('a', 3000, 800);
+    let left = Some(Span::from_secs(8));
+    assert_eq!(pace(&bench, 3100), [Pace::Moving { rate: Some(-100.0), left }]);
+    bench.sample('a', 4000, 1300);
+    assert_eq!(pace(&bench, 4100), [Pace::Moving { rate: Some(100.0), left: None }]);
+    assert_eq!(pace(&bench, 9010), [Pace::Still { span: Span::from_secs(5) }]);
 }
 
 #[test]

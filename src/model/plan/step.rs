@@ -1,7 +1,7 @@
 //! A step, and the work that it does in either direction.
 
 use super::Policy;
-use crate::model::{Action, ConditionId, Criterion, Output, Part, PhaseId, Span, StepId};
+use crate::model::{Action, ConditionId, Criterion, Output, Part, PhaseId, ProbeId, Span, StepId};
 
 /// One direction of a step: an action with its conditions and bounds. The way forward is one, each undo action is one.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +110,17 @@ pub struct Step {
     pub on_failure: Policy,
     /// What cannot be known after a crash.
     pub on_doubt: OnDoubt,
+    /// What must move while an attempt of its way forward runs.
+    pub progress: Option<Progress>,
+}
+
+/// A quantity that must move (`progress`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its probe.
+    pub probe: ProbeId,
+    /// Standing still for so long is a failure.
+    pub stall: Span,
 }
 
 impl Step {

@@ -4,7 +4,7 @@ use super::Page;
 use crate::model::{Span, StepId, StepOutcome, Time};
 use crate::report::Mark;
 use crate::report::text::{Line, Role, count, ticking, ticking_text};
-use crate::report::view::{Mode, PhaseState, PhaseView, RampStage, StepState, StepView, View, Way};
+use crate::report::view::{Mode, Pace, PhaseState, PhaseView, RampStage, StepState, StepView, View, Way};
 
 const NAME_MOST: usize = 28;
 const BAR: usize = 10;
@@ -167,7 +167,10 @@ pub(in crate::report) fn state_text(now: Time, step: &StepView) -> (Mark, Role, 
         StepState::Running { tries, way, .. } => {
             let (mark, role) = going(*way, Mark::Running);
             let verb = if *way == Way::Back { "undoing" } else { "running" };
-            (mark, role, format!("{verb}{}", try_text(*tries)))
+            let pace = step.pace.as_ref().filter(|_| *way == Way::There);
+            let role = if matches!(pace, Some(Pace::Still { .. })) { Role::Warn } else { role };
+            let pace = pace.and_then(Pace::text).map(|pace| format!(", {pace}")).unwrap_or_default();
+            (mark, role, format!("{verb}{}{pace}", try_text(*tries)))
         }
         StepState::Ramping { stage } => ramp_text(now, step, stage),
         StepState::Stopping { .. } => (Mark::Undoing, Role::Warn, "being stopped".into()),

@@ -276,6 +276,7 @@ fn step_of(notice: &Notice) -> Option<StepId> {
         Notice::StepStarted { step, .. }
         | Notice::StepMeasuring { step, .. }
         | Notice::StepRetrying { step, .. }
+        | Notice::StepStalled { step }
         | Notice::StepInDoubt { step, .. }
         | Notice::StepSettled { step, .. }
         | Notice::StepFailed { step, .. }

@@ -17,6 +17,7 @@ impl View {
             Notice::RunStarted => self.begin(at),
             Notice::RunResumed
             | Notice::OrderIgnored
+            | Notice::StepStalled { .. }
             | Notice::RollbackLate
             | Notice::RollbackRefused { .. }
             | Notice::WindowClosed { .. }

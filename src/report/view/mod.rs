@@ -5,6 +5,7 @@ mod baseline;
 mod fold;
 mod look;
 mod orders;
+mod pace;
 mod ramp;
 mod step;
 mod stopwatch;
@@ -13,6 +14,7 @@ mod watched;
 use std::sync::Arc;
 
 pub use baseline::{BaselineView, Compared, figures, text};
+pub use pace::Pace;
 pub use ramp::{RampStage, RampView};
 pub use step::{StepState, StepView, Way};
 pub use stopwatch::Stopwatch;
@@ -307,6 +309,7 @@ fn step_view(step: &crate::model::Step) -> StepView {
         released: false,
         outcome: None,
         ramp: RampView::of(step),
+        pace: None,
     }
 }
 

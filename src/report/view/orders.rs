@@ -25,11 +25,13 @@ impl View {
                     clock.stop(at);
                 }
             }
+            Command::UnwatchProgress { attempt } => self.steps[attempt.step.index()].pace = None,
             Command::DropBaseline => self.baseline = BaselineView::Untaken,
             Command::TakeBaseline => self.baseline = BaselineView::Sampling { since: at },
             Command::StartAttempt { .. }
             | Command::TakeValue { .. }
             | Command::Withdraw { .. }
+            | Command::WatchProgress { .. }
             | Command::WatchWayBack { .. }
             | Command::UnwatchWayBack { .. }
             | Command::OpenGate { .. }

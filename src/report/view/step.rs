@@ -1,6 +1,6 @@
 //! A step at one moment.
 
-use super::{RampStage, RampView};
+use super::{Pace, RampStage, RampView};
 use crate::model::{PhaseId, Span, StepOutcome, Time};
 
 /// A step at this moment.
@@ -28,6 +28,8 @@ pub struct StepView {
     pub outcome: Option<StepOutcome>,
     /// Its ramp, where it is one.
     pub ramp: Option<RampView>,
+    /// How it gets on, where that is watched.
+    pub pace: Option<Pace>,
 }
 
 /// Where a step stands.

@@ -143,6 +143,7 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::RampAdvanced { step, value } => ramp::advanced(plan, step, value),
         Notice::StepMeasuring { step, part } => step::measuring(plan, step, part),
         Notice::StepRetrying { step, part, tries, cause } => step::retrying(plan, step, part, tries, cause),
+        Notice::StepStalled { step } => step::stalled(plan, step),
         Notice::StepInDoubt { step, part } => step::in_doubt(plan, step, part),
         Notice::StepSettled { step, outcome } => step::settled(plan, step, outcome),
         Notice::StepFailed { step, cause } => step::failed(plan, step, cause),

@@ -1,7 +1,7 @@
 //! Why something happened, in words and in one word.
 
 use crate::engine::{Asked, Cause, Origin, Question};
-use crate::model::{Part, Plan, StepId, Target};
+use crate::model::{Part, Plan, Progress, StepId, Target};
 
 /// Why something failed, as the end of a sentence.
 pub fn cause(plan: &Plan, cause: Cause) -> String {
@@ -15,6 +15,10 @@ pub fn cause(plan: &Plan, cause: Cause) -> String {
         Cause::Timeout => "its timeout passed".into(),
         Cause::Ungated => "it cannot be undone, and no gate before it was answered go".into(),
         Cause::NoGo => "the answer was no, or none came in time".into(),
+        Cause::Stalled(step) => match plan.step(step).progress {
+            Some(Progress { probe, stall }) => format!("no progress of probe.{} for {stall}", plan.probe(probe).name),
+            None => "it made no progress".into(),
+        },
         Cause::NoSample => "it could not be sampled".into(),
     }
 }
@@ -39,6 +43,7 @@ pub(super) const fn cause_word(cause: Cause) -> &'static str {
         Cause::Timeout => "timeout",
         Cause::Ungated => "ungated",
         Cause::NoGo => "no_go",
+        Cause::Stalled(_) => "stalled",
         Cause::NoSample => "no_sample",
     }
 }

@@ -56,6 +56,11 @@ pub(super) fn retrying(plan: &Plan, step: StepId, part: Part, tries: u32, cause:
     News::new(event, Role::Warn, what).step(plan, step).cause(cause)
 }
 
+pub(super) fn stalled(plan: &Plan, step: StepId) -> News {
+    let what = format!("step {} makes no progress and is stopped", plan.step(step).name);
+    News::new("step.stalled", Role::Bad, what).step(plan, step)
+}
+
 pub(super) fn in_doubt(plan: &Plan, step: StepId, part: Part) -> News {
     let name = &plan.step(step).name;
     match part {
@@ -89,7 +94,7 @@ pub(super) fn settled(plan: &Plan, step: StepId, outcome: StepOutcome) -> News {
 /// What a step that failed for that reason has come to.
 pub const fn failed_as(cause: Cause) -> StepOutcome {
     match cause {
-        Cause::InDoubt | Cause::NotKnown => StepOutcome::Unknown,
+        Cause::InDoubt | Cause::NotKnown | Cause::Stalled(_) => StepOutcome::Unknown,
         Cause::Action
         | Cause::Condition(_)
         | Cause::NotInTime(_)

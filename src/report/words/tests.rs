@@ -32,6 +32,7 @@ fn every_notice() -> Vec<Notice> {
         Notice::StepMeasuring { step, part: Part::Undo(0) },
         retrying(Part::Forward),
         retrying(Part::Undo(0)),
+        Notice::StepStalled { step },
         Notice::StepInDoubt { step, part: Part::Forward },
         Notice::StepInDoubt { step, part: Part::Undo(0) },
         Notice::StepFailed { step, cause: not_in_time },
@@ -97,6 +98,7 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     undo.measuring       undo of promote: the action ended, now its criteria are measured
     step.retrying        step promote is tried again in 0ms (try 2 of 1): its action failed
     undo.retrying        undo of promote is tried again in 0ms (try 2 of 1): its action failed
+    step.stalled         step promote makes no progress and is stopped
     step.in_doubt        step promote is in doubt: it may have taken effect or not
     undo.in_doubt        the undo of promote is in doubt: it may have taken effect or not
     step.failed          step promote failed: success criterion `probe.new_writable` did not come true within 10s

@@ -24,6 +24,12 @@ fn forward(proof: &mut Proof<'_>, id: StepId) {
         }
         return;
     }
+    if let Some(progress) = step.progress
+        && progress.stall >= step.forward.timeout
+    {
+        let (timeout, at) = (step.forward.timeout, proof.at(Site::Step(id, "progress")));
+        proof.add(Finding::StallNeverSeen { step: name(), timeout, stall: progress.stall, at });
+    }
     let acts = !matches!(step.forward.action, Action::Wait(_));
     if !acts || !step.has_effect() {
         return;
@@ -119,6 +125,9 @@ fn probes(proof: &mut Proof<'_>) {
     });
     let read = plan.conditions().iter().map(|condition| &condition.probes);
     let compared = plan.baseline().map(|baseline| &baseline.probes);
+    for progress in plan.steps().iter().filter_map(|step| step.progress) {
+        used[progress.probe.index()] = true;
+    }
     shown.chain(read).chain(compared).flatten().for_each(|probe| used[probe.index()] = true);
     for id in (0..used.len()).filter(|&at| !used[at]).map(ProbeId::at) {
         let at = proof.at(Site::Probe(id, ""));

@@ -92,7 +92,8 @@ pub(in crate::syntax) static STEP: Table = Table {
             .with(&["run", "http"]),
         key("sets", Map(Form::Name, &Plain), "What it does to the state that `verify` explores.").later(),
         key("estimate", Shape::Table(&ESTIMATE), "What `rehearse` draws from.").later(),
-        key("progress", Shape::Table(&PROGRESS), "No movement for that long is a failure.").later(),
+        key("progress", Shape::Table(&PROGRESS), "A quantity that must move while an attempt runs.")
+            .with(&["run", "http", "sql"]),
         key("for_each", Either(&[TEMPLATE, List(&Plain, 0)]), "Once per item.").later(),
         key("serial", List(&Any, 1), "Sizes of batches, numbers or percentages.").later(),
         key("max_parallel", Whole(1, MANY), "Items at once.").later(),
@@ -190,6 +191,9 @@ static ESTIMATE: Table = Table {
 static PROGRESS: Table = Table {
     name: "progress",
     doc: "What must keep moving.",
-    keys: &[key("probe", REFERENCE, "The probe."), key("stall", DURATION, "No movement for that long is a failure.")],
+    keys: &[
+        key("probe", REFERENCE, "The probe.").required(),
+        key("stall", BOUND, "Standing still for so long is a failure.").required(),
+    ],
     one_of: &[],
 };
