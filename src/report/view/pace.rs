@@ -30,15 +30,15 @@ pub enum Pace {
 }
 
 impl Pace {
-    /// `-400 rows/s, about 30s left`, or that there is none.
+    /// `-400 rows/s, ~30s left`, or that there is none.
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Moving { rate, unit, left } => {
                 let rate = rate.as_ref()?;
                 let sign = if rate.as_f64().is_some_and(|rate| rate > 0.0) { "+" } else { "" };
                 let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
-                let left = left.map(|left| format!(", about {} left", ticking_text(left))).unwrap_or_default();
-                Some(format!("{sign}{}{unit} per s{left}", short(rate)))
+                let left = left.map(|left| format!(", ~{} left", ticking_text(left))).unwrap_or_default();
+                Some(format!("{sign}{}{unit}/s{left}", short(rate)))
             }
             Self::Still { span, stall } => Some(format!("no progress for {} of {stall}", ticking_text(*span))),
         }
