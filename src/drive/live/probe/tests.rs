@@ -316,10 +316,13 @@ async fn a_connection_is_a_sample_in_milliseconds_and_a_refused_one_is_false_or_
     assert!((0.0..20_000.0).contains(&took), "{took}");
     assert_eq!(one(probe(tcp(&open), ProbeAs::Bool)).await.value, Some(json!(true)));
 
-    drop(listener);
-    let refused = one(probe(tcp(&open), ProbeAs::Number)).await;
+    // A port that is taken and not listened at: nobody else can take it and answer.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let shut = silent.local_addr().unwrap().to_string();
+    let refused = one(probe(tcp(&shut), ProbeAs::Number)).await;
     assert_eq!((refused.value, refused.why_none.as_deref()), (None, Some("the connection was refused")));
-    assert_eq!(one(probe(tcp(&open), ProbeAs::Bool)).await.value, Some(json!(false)));
+    assert_eq!(one(probe(tcp(&shut), ProbeAs::Bool)).await.value, Some(json!(false)));
 
     // Whether it can be connected to is not known where nothing is known of the host.
     let lost = one(probe(tcp("nobody.invalid:5432"), ProbeAs::Bool)).await;
