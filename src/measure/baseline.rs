@@ -1,12 +1,10 @@
 //! Baselines: the samples of some probes over a while, and what they come to.
-//!
-//! Quantiles are those of Prometheus (`quantile_over_time`, `promql/quantile.go`): the rank is `q * (n - 1)`, and between two
-//! samples it is interpolated linearly.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Number, Value as Json};
 
+use super::summary::{mean, quantile};
 use crate::model::{Baseline, ProbeId, Span, Summaries, Summary, Time};
 
 /// The probes of a baseline being sampled.
@@ -96,28 +94,6 @@ pub(super) fn summary(values: &[Number]) -> Option<Summary> {
         last: last.clone(),
         count: values.len() as u64,
     })
-}
-
-fn mean(values: &[f64]) -> f64 {
-    let count = count(values.len());
-    let sum: f64 = values.iter().sum();
-    // A sum beyond what a number can be: of numbers that size the parts are exact enough.
-    if sum.is_finite() { sum / count } else { values.iter().map(|value| value / count).sum() }
-}
-
-/// The `q`-quantile of at least one value, sorted.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let rank = q * (count(sorted.len()) - 1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 0 and the last index")]
-    let lower = rank.floor() as usize;
-    let upper = (lower + 1).min(sorted.len() - 1);
-    let weight = rank - rank.floor();
-    sorted[lower] * (1.0 - weight) + sorted[upper] * weight
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far fewer samples than 2^52 are kept")]
-fn count(samples: usize) -> f64 {
-    samples as f64
 }
 
 fn decimal(number: &Number) -> f64 {

@@ -13,7 +13,7 @@
 //!
 //! The approximation is good from 50 points on; below that R computes exact figures, and here there is no answer.
 
-use super::series::real;
+use super::summary::real;
 
 /// What two samples are compared by.
 #[derive(Clone, Copy, Debug, PartialEq)]

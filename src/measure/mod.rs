@@ -9,6 +9,7 @@ mod condition;
 mod judge;
 mod number;
 mod series;
+mod summary;
 
 pub(crate) use condition::nearest;
 pub use condition::{Compiled, ConditionError, Kind, Locals, Measured, Names, Program, Reads, Scope, compile};

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use serde_json::Value as Json;
 
 use super::number::Number;
+use super::summary::{mean, quantile, real};
 use crate::model::{Span, Time};
 
 /// So many samples of one probe are kept at most, however long `keep` is: about 5 MiB.
@@ -104,9 +105,11 @@ impl Series {
             Fold::Count => Some(Number::count(stretch.len())),
             Fold::Min => numbers.min_by(|a, b| a.compare(*b)),
             Fold::Max => numbers.max_by(|a, b| a.compare(*b)),
-            Fold::Avg => Number::from_decimal(mean(numbers.map(Number::to_decimal))),
+            Fold::Avg => Number::from_decimal(mean(&numbers.map(Number::to_decimal).collect::<Vec<_>>())),
             Fold::Percentile(percent) => {
-                Number::from_decimal(percentile(percent, numbers.map(Number::to_decimal).collect()))
+                let mut sorted: Vec<f64> = numbers.map(Number::to_decimal).collect();
+                sorted.sort_by(f64::total_cmp);
+                Number::from_decimal(quantile(&sorted, percent / 100.0))
             }
             Fold::Rate => Number::from_decimal(rate(&stretch, self.end(), over)),
         };
@@ -129,34 +132,6 @@ impl Series {
         let from = self.samples.partition_point(|(at, _)| at.after(over) <= end);
         self.samples.range(from..).filter_map(|(at, number)| number.map(|number| (*at, number)))
     }
-}
-
-/// Of at least one number; summed up with Neumaier's compensation, so that many small ones are not lost beside a large one.
-fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut lost, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for number in numbers {
-        let next = sum + number;
-        lost += if sum.abs() >= number.abs() { (sum - next) + number } else { (number - next) + sum };
-        sum = next;
-        count += 1.0;
-    }
-    (sum + lost) / count
-}
-
-/// Between two samples in proportion, as `quantile_over_time` does.
-fn percentile(percent: f64, mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let last = numbers.len() - 1;
-    let rank = percent / 100.0 * real(last);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a percent of the last place is a place"
-    )]
-    let below = (rank.floor() as usize).min(last);
-    let above = (below + 1).min(last);
-    let weight = rank - rank.floor();
-    numbers[below] * (1.0 - weight) + numbers[above] * weight
 }
 
 /// The growth per second of at least two samples of a counter. A fall is a reset: the counter began again at 0. The growth
@@ -184,11 +159,6 @@ fn rate(stretch: &[(Time, Number)], end: Time, over: Span) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "no history is 2^52 milliseconds long")]
 fn seconds(span: Span) -> f64 {
     span.millis() as f64 / 1000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no history has 2^52 samples")]
-pub(super) fn real(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]
