@@ -81,6 +81,14 @@ pub(super) enum Verb {
     Completions(Completions),
 }
 
+impl Verb {
+    /// Whether its exit code is that of a run, whatever became of what it printed.
+    pub(super) fn ends_as_its_run(&self) -> bool {
+        let is_dry = matches!(self, Self::Exec(args) if args.dry_run.is_some());
+        !is_dry && matches!(self, Self::Exec(_) | Self::Resume(_) | Self::Attach(_))
+    }
+}
+
 /// `exec`.
 #[derive(Args, Debug)]
 pub(super) struct Exec {

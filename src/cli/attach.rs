@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::{print, say};
 use super::past::Past;
 use super::runs::State;
-use super::stage::{self, say, theme};
+use super::stage::{self, theme};
 use crate::drive::live::asking::{Asking, Decision, WorkEnd};
 use crate::drive::live::control::{Caller, ControlError, News, Request, Want};
 use crate::drive::live::open::Open;
@@ -51,7 +52,7 @@ pub(super) fn attach(args: &args::Reading, state: &State) -> Result<Exit, Failur
     let past = Past::read(state, run)?;
     if !args.json {
         let width = super::read::size().0;
-        super::read::print(&past.story.summary(&past.plan, width, theme(true)));
+        print(&past.story.summary(&past.plan, width, theme(true)));
     }
     Ok(match past.engine.standing() {
         Standing::Ended(RunOutcome::Succeeded) => Exit::Good,

@@ -1,12 +1,13 @@
 //! `check`: everything that is wrong with a runbook.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::say;
 use crate::syntax::Problem;
 use crate::syntax::render::{self, Look};
 
@@ -52,11 +53,9 @@ pub(super) fn shown(path: &Path, text: &str, problems: &[Problem]) -> String {
 }
 
 fn print_json(path: &Path, text: &str, problems: &[Problem]) {
-    let mut out = io::stdout().lock();
     for mut problem in render::as_json(text, problems) {
         problem["file"] = path.display().to_string().into();
-        // A reader that went away has seen enough.
-        let _ = writeln!(out, "{problem}");
+        say(&problem.to_string());
     }
 }
 

@@ -22,7 +22,8 @@ use serde_json::json;
 use super::args::Output;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::stage::{Setting, say};
+use super::output::say;
+use super::stage::Setting;
 use crate::engine::Notice;
 use crate::report::{Reporter, Told, View};
 

@@ -7,8 +7,9 @@ use clap::CommandFactory as _;
 use super::args::{self, Cli, GraphForm};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::read::{print, size};
-use super::stage::{self, say};
+use super::output::{note, print, say};
+use super::read::size;
+use super::stage;
 use crate::model::Bounds;
 use crate::report::{graph as drawing, plan as page};
 
@@ -48,6 +49,6 @@ pub(super) fn completions(args: &args::Completions) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "runbook", &mut script);
     // A reader that went away has seen enough.
-    let _ = io::Write::write_all(&mut io::stdout(), &script);
+    note(io::Write::write_all(&mut io::stdout(), &script));
     Exit::Good
 }

@@ -51,7 +51,7 @@ impl Exit {
     /// The one that says more: an error outweighs a finding, both outweigh good news.
     pub(super) fn worse(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Good, other) | (Self::Findings, other @ Self::Wrong) => other,
+            (Self::Good, other) | (Self::Findings, other @ (Self::Wrong | Self::Broken)) => other,
             (one, _) => one,
         }
     }

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::{note, say};
 use super::past::Past;
 use super::runs::State;
-use super::stage::{self, say};
+use super::stage;
 use crate::drive::live::secret::Secrets;
 use crate::drive::live::secret_outputs;
 use crate::drive::live::vars::{self, Given, Reach};
@@ -121,8 +122,8 @@ fn copy(path: &Path, secrets: &Secrets) -> Result<(), Failure> {
             masking.feed(piece, &mut masked);
         }
         last = masked.last().copied().unwrap_or(last);
-        // A reader that went away has seen enough.
-        if to.write_all(&masked).is_err() {
+        if let Err(error) = to.write_all(&masked) {
+            note(Err(error));
             return Ok(());
         }
         if length == 0 {
@@ -132,7 +133,7 @@ fn copy(path: &Path, secrets: &Secrets) -> Result<(), Failure> {
         from.consume(length);
     }
     if last != b'\n' {
-        let _ = writeln!(to);
+        note(writeln!(to));
     }
     Ok(())
 }

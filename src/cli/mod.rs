@@ -13,6 +13,7 @@ mod failure;
 mod logs;
 mod measure;
 mod order;
+mod output;
 mod past;
 mod read;
 mod resume;
@@ -43,7 +44,7 @@ pub fn main() -> ExitCode {
     let (words, seat) = match detach::seat() {
         Ok(seated) => seated,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "{failure}");
+            complain(&failure);
             return failure.exit().into();
         }
     };
@@ -55,14 +56,23 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Good.into() };
         }
     };
-    match run(&cli, seat) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            // Nobody may be there to read it.
-            let _ = writeln!(std::io::stderr(), "{failure}");
-            failure.exit().into()
+    let exit = run(&cli, seat).unwrap_or_else(|failure| {
+        complain(&failure);
+        failure.exit()
+    });
+    match output::lost() {
+        Some(failure) => {
+            complain(&failure);
+            // Good news that did not arrive is none; a run ends as it ended.
+            if cli.verb.ends_as_its_run() { exit } else { exit.worse(failure.exit()) }.into()
         }
+        None => exit.into(),
     }
+}
+
+/// Nobody may be there to read it.
+fn complain(failure: &Failure) {
+    let _ = writeln!(std::io::stderr(), "{failure}");
 }
 
 fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {

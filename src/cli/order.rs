@@ -3,10 +3,11 @@
 use super::args::{self, Output};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::say;
 use super::past::{Past, is_unfinished};
 use super::resume::{Wish, resume_as};
 use super::runs::State;
-use super::stage::{self, say};
+use super::stage;
 use crate::drive::live::control::{Caller, ControlError, News, Request, Want};
 use crate::drive::live::start::RunFolder;
 use crate::engine::Act;

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::{print, say};
 use super::past::Past;
 use super::runs::State;
-use super::stage::{say, theme};
+use super::stage::theme;
 use crate::journal::Hash;
 use crate::report::json_line;
 use crate::report::story::{ListRow, list as table};
@@ -127,13 +128,5 @@ pub(super) fn size() -> (usize, usize) {
         (usize::from(columns).saturating_sub(1).max(20), usize::from(rows))
     } else {
         (WIDTH, HEIGHT)
-    }
-}
-
-/// Prints lines.
-pub(super) fn print(lines: &[Line]) {
-    let theme = theme(io::stdout().is_terminal());
-    for line in lines {
-        say(&theme.paint(line));
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     let output = wish.output.unwrap_or(Output::Auto);
     if output != Output::Json {
         for line in speak(&plan, &run, &taken, &wish.go) {
-            stage::say(&line);
+            super::output::say(&line);
         }
     }
     let facts = facts(&plan, wish, &taken, &user)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::detach::Seat;
 use super::exec::Document;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::say;
 use crate::drive::live::desk::{Desk, Sitting};
 use crate::drive::live::start::{RunFolder, Started};
 use crate::drive::live::{Driver, Options, Parts};
@@ -149,11 +150,6 @@ pub(super) async fn play(started: Started, mut setting: Setting, facts: Vec<Fact
         }
     }
     Ok(parting.into())
-}
-
-/// Prints a line. A reader or a terminal that went away is no reason to fail.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// The story of a run in which nothing has happened; it knows how long the way back takes at most.

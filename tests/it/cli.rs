@@ -316,3 +316,26 @@ fn a_gate_that_was_decided_before_the_start_is_decided_once_whoever_drives_the_r
     assert_eq!(status["gates_open"][0], "ready");
     bench.does(&["resume", "--go", "ready"], 0);
 }
+
+#[test]
+fn output_that_could_not_be_written_is_no_good_news_but_a_run_ends_as_it_ended() {
+    let bench = Bench::new(MAKE);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let into_a_full_disk = |words: &[&str]| {
+        let full = fs::File::options().write(true).open("/dev/full").expect("Linux has one");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runbook"));
+        command.args(words).current_dir(bench.0.path()).env("RUNBOOK_STATE_DIR", bench.path("state")).stdout(full);
+        let output = command.output().expect("it runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    let plain = ["schema", "completions bash", "plan verbs.toml", "graph verbs.toml", "list", "show", "logs", "audit"];
+    for verb in plain {
+        let (code, said) = into_a_full_disk(&verb.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, Some(1), "{verb}: {said}");
+        assert!(said.contains("could not write all of the output: No space left on device"), "{verb}: {said}");
+    }
+    let (code, said) = into_a_full_disk(&["exec", "verbs.toml", "--dry-run"]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = into_a_full_disk(&["exec", "verbs.toml"]);
+    assert!(code == Some(0) && said.contains("could not write all of the output"), "{code:?}: {said}");
+}
