@@ -169,6 +169,8 @@ fn has_begun(notice: &Notice) -> bool {
         | Notice::WindowClosed { .. }
         | Notice::GuardBreached { .. }
         | Notice::GuardBlind { .. }
+        | Notice::GuardWarned { .. }
+        | Notice::GuardEased { .. }
         | Notice::BaselineStarted
         | Notice::BaselineTaken
         | Notice::BaselineRejected { .. }

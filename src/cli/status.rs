@@ -21,7 +21,7 @@ use crate::model::{Plan, RunOutcome, Span, StepId};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
-use crate::report::view::{Health, Pace, Window};
+use crate::report::view::{Health, Pace, Warning, Window};
 
 /// Rows at least: it need not fit on a screen, for it is printed once.
 const HEIGHT: usize = 60;
@@ -138,7 +138,10 @@ fn guards(past: &Past) -> Json {
         let (word, failing) = match guard.health {
             Health::Asleep => ("asleep", 0),
             Health::Waking => ("waking", 0),
-            Health::Healthy => ("healthy", 0),
+            Health::Healthy => match guard.warning {
+                Warning::Given => ("warning", 0),
+                Warning::None => ("healthy", 0),
+            },
             Health::Failing(samples) => ("failing", samples),
             Health::Breached => ("breached", 0),
             Health::Blind => ("blind", 0),

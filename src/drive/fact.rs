@@ -74,6 +74,8 @@ impl Fact {
             Event::AttemptEnded { .. }
             | Event::Judged { .. }
             | Event::GuardHeld { .. }
+            | Event::GuardWarned { .. }
+            | Event::GuardEased { .. }
             | Event::WayBackJudged { .. }
             | Event::ProgressStalled { .. }
             | Event::BaselineTaken

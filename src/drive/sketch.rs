@@ -125,6 +125,7 @@ impl Sketch {
             scope: Scope::Everywhere,
             every: Span::from_secs(1),
             require,
+            warn: None,
             failures: 2,
             of: 3,
             no_data: NoData::Fail,

@@ -331,6 +331,16 @@ pub enum Notice {
         /// Which.
         guard: GuardId,
     },
+    /// What a guard warns of has come.
+    GuardWarned {
+        /// Which.
+        guard: GuardId,
+    },
+    /// It has gone again.
+    GuardEased {
+        /// Which.
+        guard: GuardId,
+    },
     /// The probes of the baseline are being sampled.
     BaselineStarted,
     /// They have been; the figures are with the record of the event.

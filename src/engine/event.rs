@@ -45,6 +45,16 @@ pub enum Event {
         /// Which.
         guard: GuardId,
     },
+    /// So many of a watched guard's samples failed what it warns of. Nothing follows but news.
+    GuardWarned {
+        /// Which.
+        guard: GuardId,
+    },
+    /// So many no longer do.
+    GuardEased {
+        /// Which.
+        guard: GuardId,
+    },
     /// What the `require` of a step's undo says, all together: the first verdict of a watch and each change.
     WayBackJudged {
         /// The step whose undo it is.

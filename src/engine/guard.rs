@@ -131,6 +131,13 @@ impl Engine {
         }
     }
 
+    /// What is worth telling of a guard, and decides nothing.
+    pub(crate) fn tell_of_guard(&self, guard: GuardId, notice: Notice, out: &mut Outbox) {
+        if self.is_judged(guard) {
+            out.tell(notice);
+        }
+    }
+
     /// Guards are measured and shown on the way back, but not judged (R9); those at the end of the way forward are.
     fn is_judged(&self, guard: GuardId) -> bool {
         let awake = matches!(self.guards.get(guard.index()), Some(GuardState::Watched { .. }));

@@ -143,6 +143,8 @@ impl Engine {
             Event::GuardHeld { guard } => self.note_guard_held(*guard),
             Event::GuardBreached { guard } => self.take_breach(*guard, &mut out),
             Event::GuardBlind { guard } => self.take_blindness(*guard, &mut out),
+            Event::GuardWarned { guard } => self.tell_of_guard(*guard, Notice::GuardWarned { guard: *guard }, &mut out),
+            Event::GuardEased { guard } => self.tell_of_guard(*guard, Notice::GuardEased { guard: *guard }, &mut out),
             Event::WayBackJudged { step, verdict } => self.note_way_back(*step, *verdict, &mut out),
             Event::ProgressStalled { attempt } => self.stall(*attempt, &mut out),
             Event::GateAnswered { gate, answer } => self.pass_gate(*gate, *answer, &mut out),

@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
-use self::guard::{Rule, Watch};
+use self::guard::{Level, Rule, Turn, Watch};
 use self::probe::{Probe, Sample};
 use self::progress::Watchdog;
 use self::question::{Asking, Terms};
@@ -68,6 +68,20 @@ pub enum Finding<K> {
         /// By which values.
         evidence: String,
     },
+    /// So many of its samples failed what it warns of, and did not before.
+    GuardWarned {
+        /// Which.
+        guard: GuardId,
+        /// By which values.
+        evidence: String,
+    },
+    /// So many no longer do.
+    GuardEased {
+        /// Which.
+        guard: GuardId,
+        /// By which values.
+        evidence: String,
+    },
     /// The probe of a watched attempt has not moved for its `stall`.
     ProgressStalled {
         /// Which attempt.
@@ -95,13 +109,13 @@ pub enum Finding<K> {
 #[derive(Debug)]
 pub struct Judge<K> {
     conditions: Vec<Prepared>,
-    rules: Vec<Rule>,
+    rules: BTreeMap<Watched, Rule>,
     probes: Vec<Probe>,
     probes_by_name: BTreeMap<String, usize>,
     asked: BTreeMap<K, Asking>,
     /// What `value` stands for in a question.
     values: BTreeMap<K, Json>,
-    watched: BTreeMap<GuardId, Watch>,
+    watched: BTreeMap<Watched, Watch>,
     /// By attempt, what of it must move.
     watchdogs: BTreeMap<AttemptId, Watchdog>,
     baseline: Option<Baseline>,
@@ -116,8 +130,11 @@ pub struct Judge<K> {
 #[derive(Debug)]
 struct Readers<K> {
     questions: Vec<K>,
-    guards: Vec<GuardId>,
+    guards: Vec<Watched>,
 }
+
+/// One of the things that a guard watches.
+type Watched = (GuardId, Level);
 
 /// A condition, compiled when it is first needed: a run needs a few of a large plan's at a time.
 #[derive(Debug)]
@@ -200,7 +217,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
         Self {
             conditions: conditions.collect(),
-            rules: plan.guards().iter().map(|guard| Rule::of(guard, plan.condition(guard.require))).collect(),
+            rules: plan.guard_ids().flat_map(|guard| rules(plan, guard)).collect(),
             probes,
             probes_by_name: plan.probes().iter().enumerate().map(|(at, probe)| (probe.name.clone(), at)).collect(),
             asked: BTreeMap::new(),
@@ -276,20 +293,29 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     pub fn watch_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
         self.unwatch_guard(guard);
         self.order += 1;
-        let probes = self.conditions[self.rules[guard.index()].require.index()].condition.probes.clone();
-        for probe in &probes {
-            self.readers[probe.index()].guards.push(guard);
+        let mut findings = Vec::new();
+        for level in Level::ALL {
+            let Some(rule) = self.rules.get(&(guard, level)) else { continue };
+            let probes = self.conditions[rule.condition.index()].condition.probes.clone();
+            for probe in &probes {
+                self.readers[probe.index()].guards.push((guard, level));
+            }
+            let without_probes = probes.is_empty();
+            self.watched.insert((guard, level), Watch::new(&probes, now, self.order));
+            if without_probes {
+                findings.extend(self.judge_guard((guard, level), now, scope));
+            }
         }
-        let without_probes = probes.is_empty();
-        self.watched.insert(guard, Watch::new(&probes, now, self.order));
-        if without_probes { self.judge_guard(guard, now, scope) } else { Vec::new() }
+        findings
     }
 
     /// Watches it no longer.
     pub fn unwatch_guard(&mut self, guard: GuardId) {
-        let Some(watch) = self.watched.remove(&guard) else { return };
-        for seen in &watch.probes {
-            self.readers[seen.probe.index()].guards.retain(|other| *other != guard);
+        for level in Level::ALL {
+            let Some(watch) = self.watched.remove(&(guard, level)) else { continue };
+            for seen in &watch.probes {
+                self.readers[seen.probe.index()].guards.retain(|other| *other != (guard, level));
+            }
         }
     }
 
@@ -343,7 +369,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         // Guards first: a breach is what must not wait.
         for guard in self.readers[probe.index()].guards.clone() {
             let watch = self.watched.get_mut(&guard).expect("a reader of a probe is watched");
-            if watch.note(probe, &sample) && watch.is_due(&self.rules[guard.index()], &self.probes, arrived) {
+            if watch.note(probe, &sample) && watch.is_due(&self.rules[&guard], &self.probes, arrived) {
                 findings.extend(self.judge_guard(guard, arrived, scope));
             }
         }
@@ -368,10 +394,10 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     pub fn refresh(&mut self, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
         let mut findings: Vec<Finding<K>> = self.end_sampling(now).into_iter().collect();
         findings.extend(self.find_stalled(now));
-        let guards: Vec<GuardId> = self.watched.keys().copied().collect();
+        let guards: Vec<Watched> = self.watched.keys().copied().collect();
         for guard in guards {
             let watch = &self.watched[&guard];
-            if watch.probes.is_empty() && watch.is_due(&self.rules[guard.index()], &self.probes, now) {
+            if watch.probes.is_empty() && watch.is_due(&self.rules[&guard], &self.probes, now) {
                 findings.extend(self.judge_guard(guard, now, scope));
             }
         }
@@ -396,7 +422,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     pub fn next_wakeup(&self) -> Option<Time> {
         let gaps = self.asked.values().filter_map(|asking| asking.next_gap(&self.probes));
         let unmeasured = self.watched.iter().filter(|(_, watch)| watch.probes.is_empty());
-        let judged = unmeasured.filter_map(|(guard, watch)| Some(watch.judged?.after(self.rules[guard.index()].every)));
+        let judged = unmeasured.filter_map(|(guard, watch)| Some(watch.judged?.after(self.rules[guard].every)));
         let stalls = self.watchdogs.values().filter_map(Watchdog::next_wakeup);
         let sampled = self.sampling.as_ref().and_then(Sampling::next_wakeup);
         gaps.chain(judged).chain(stalls).chain(sampled).min()
@@ -425,7 +451,8 @@ impl<K: Copy + Ord + Debug> Judge<K> {
 
     /// How a watched guard stands, for people.
     pub fn health(&self, guard: GuardId) -> Option<Health<'_>> {
-        self.watched.get(&guard).map(|watch| watch.health(&self.rules[guard.index()]))
+        let breach = (guard, Level::Breach);
+        self.watched.get(&breach).map(|watch| watch.health(&self.rules[&breach]))
     }
 
     /// The last verdict on a question and its evidence: why it has not come true yet.
@@ -471,16 +498,36 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         asking.judged_again(verdict, evidence).then(|| asking.finding(key))
     }
 
-    fn judge_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
-        let rule = &self.rules[guard.index()];
-        let (verdict, evidence) = self.conditions[rule.require.index()].judge(&sampled!(self, scope, None));
-        let watch = self.watched.get_mut(&guard).expect("it is watched");
+    /// A guard whose `require` reads the baseline sleeps until that is there; one whose `warn` does is awake, and says
+    /// nothing of it.
+    fn has_baseline(&self, scope: &dyn Scope) -> bool {
+        let first = self.baseline.as_ref().and_then(|baseline| baseline.probes.first());
+        first.is_some_and(|probe| scope.baseline(&self.probes[probe.index()].name, Figure::Count).is_some())
+    }
+
+    fn judge_guard(&mut self, watched: Watched, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
+        let rule = &self.rules[&watched];
+        let condition = &self.conditions[rule.condition.index()];
+        let (guard, level) = watched;
+        if level == Level::Warn && condition.condition.reads_baseline && !self.has_baseline(scope) {
+            return Vec::new();
+        }
+        let (verdict, evidence) = condition.judge(&sampled!(self, scope, None));
+        let watch = self.watched.get_mut(&watched).expect("it is watched");
         let news = watch.judged(rule, verdict, evidence.clone(), now);
         let mut findings = Vec::new();
+        if level == Level::Warn {
+            match news.turn {
+                Turn::Breached => findings.push(Finding::GuardWarned { guard, evidence }),
+                Turn::Eased => findings.push(Finding::GuardEased { guard, evidence }),
+                Turn::None => {}
+            }
+            return findings;
+        }
         if news.held {
             findings.push(Finding::GuardHeld { guard, evidence: evidence.clone() });
         }
-        if news.breached {
+        if news.turn == Turn::Breached {
             let evidence = format!("{}: {evidence}", watch.health(rule).failing_in_words());
             findings.push(Finding::GuardBreached { guard, evidence });
         }
@@ -490,6 +537,14 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
         findings
     }
+}
+
+/// What a guard watches, level by level.
+fn rules(plan: &Plan, id: GuardId) -> impl Iterator<Item = (Watched, Rule)> {
+    let guard = plan.guard(id);
+    let levels = [(Level::Breach, Some(guard.require)), (Level::Warn, guard.warn)];
+    let rule = |condition| Rule::of(guard, condition, plan.condition(condition));
+    levels.into_iter().filter_map(move |(level, condition)| Some(((id, level), rule(condition?))))
 }
 
 impl Terms {

@@ -96,6 +96,7 @@ impl<'p> Page<'p> {
             let condition = &self.plan.condition(guard.require).text;
             let text = format!("{}: {condition}; {} of {} failing {breach}", guard.name, guard.failures, guard.of);
             self.entry(lines, "guard", Role::Plain, &text);
+            self.conditions(lines, "warns unless", guard.warn);
         }
     }
 
@@ -130,7 +131,7 @@ impl<'p> Page<'p> {
         self.conditions(lines, "success", phase.success.iter().map(|one| one.condition));
     }
 
-    fn conditions(&self, lines: &mut Vec<Line>, word: &str, list: impl Iterator<Item = crate::model::ConditionId>) {
+    fn conditions(&self, lines: &mut Vec<Line>, word: &str, list: impl IntoIterator<Item = crate::model::ConditionId>) {
         for condition in list {
             self.entry(lines, word, Role::Plain, &self.plan.condition(condition).text);
         }

@@ -212,6 +212,7 @@ pub(super) fn guard(name: &str, condition: usize) -> Guard {
         scope: Scope::Everywhere,
         every: Span::from_secs(1),
         require: ConditionId::at(condition),
+        warn: Some(ConditionId::at(condition)),
         failures: 2,
         of: 3,
         no_data: NoData::Fail,

@@ -164,6 +164,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("guard.phases", &["['one']"]),
     ("guard.steps", &["['a']"]),
     ("guard.failures", &["5"]),
+    ("guard.warn", &["'probe.p < 1'", "'probe.p < 2'"]),
     ("guard.require", &["'probe.p < 1'", "'probe.p < 2'"]),
     ("guard.on_breach", &["'warn'"]),
     ("var.default", &["1"]),

@@ -128,14 +128,8 @@ impl<'t> Reader<'t> {
             let at = of.at_key(if of.has("failures") { "failures" } else { "of" });
             self.problem(Problem::FailuresAbove { failures, of: among, key: "of", at });
         }
-        let problems_before = self.problems.len();
-        let require = self.condition(of, "require");
-        if let Some(condition) = require
-            && self.problems.len() == problems_before
-            && self.expressions.conditions[condition.index()].probes.is_empty()
-        {
-            self.problem(Problem::GuardWithoutProbe { guard: name.to_owned(), at: of.at_key("require") });
-        }
+        let require = self.measuring_condition(name, of, "require");
+        let warn = self.measuring_condition(name, of, "warn");
         Guard {
             name: name.to_owned(),
             scope,
@@ -143,12 +137,24 @@ impl<'t> Reader<'t> {
                 .span("every")
                 .unwrap_or_else(|| require.map_or(Span::from_secs(1), |id| self.longest_interval(id))),
             require: require.unwrap_or_else(|| self.expressions.stand_in()),
+            warn,
             failures,
             of: among,
             no_data: no_data(of, self.defaults.no_data),
             on_breach: self.on_breach(of, Site::Guard(id, "on_breach")),
             remedy: of.owned("remedy"),
         }
+    }
+
+    /// A condition of a guard: without a probe it would never be judged.
+    fn measuring_condition(&mut self, guard: &str, of: Fields<'t>, key: &'static str) -> Option<ConditionId> {
+        let problems_before = self.problems.len();
+        let condition = self.condition(of, key)?;
+        let is_read = self.problems.len() == problems_before;
+        if is_read && self.expressions.conditions[condition.index()].probes.is_empty() {
+            self.problem(Problem::GuardWithoutProbe { guard: guard.to_owned(), key, at: of.at_key(key) });
+        }
+        Some(condition)
     }
 
     fn longest_interval(&self, condition: ConditionId) -> Span {

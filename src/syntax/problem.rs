@@ -282,10 +282,11 @@ pub enum Problem {
         at: SourceSpan,
     },
     /// A guard that measures nothing.
-    #[error("guard `{guard}` reads no probe")]
+    #[error("`{key}` of guard `{guard}` reads no probe")]
     #[diagnostic(code(guard_without_probe), help("a guard is judged when a sample arrives: read `probe.<name>`"))]
     GuardWithoutProbe {
         guard: String,
+        key: &'static str,
         #[label("would never be judged")]
         at: SourceSpan,
     },

@@ -401,6 +401,20 @@ fn a_guard_that_breaches_before_the_first_effect_refuses_the_run() {
 }
 
 #[test]
+fn a_warning_of_a_guard_is_told_and_nothing_follows_from_it() {
+    let events = ["begin", "warned g", "held g", "warned g", "eased g", "done a", "warned g"];
+    assert_snapshot!(trace("a; undo a; guard g", &events), @r"
+    begin    | watch g
+    warned g | g warns
+    held g   | start a#1
+    warned g | g warns
+    eased g  | g warns no longer
+    done a   | a done; unwatch g; way back closed; ended succeeded
+    warned g |
+    ");
+}
+
+#[test]
 fn no_step_with_an_effect_starts_before_its_guards_have_held() {
     assert_snapshot!(trace("look; a; undo a; guard g", &["begin", "held g"]), @r"
     begin  | watch g; start look#1

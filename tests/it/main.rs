@@ -12,6 +12,7 @@ mod engine_traces;
 mod examples;
 mod explore;
 mod first_runbook;
+mod guards;
 mod keeper;
 mod layers;
 mod named_rules;

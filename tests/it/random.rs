@@ -372,6 +372,7 @@ fn guard(dice: &mut Dice, graph: &Plan) -> Guard {
         scope,
         every: Span::from_secs(1),
         require: ConditionId::at(0),
+        warn: Some(ConditionId::at(0)),
         failures: 2,
         of: 3,
         no_data: dice.pick(&[NoData::Fail, NoData::Ignore, NoData::Pause]),

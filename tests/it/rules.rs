@@ -427,6 +427,7 @@ impl Rules {
             Notice::RunPaused { .. } => "paused",
             Notice::GuardBreached { .. } => "breached",
             Notice::GuardBlind { .. } => "blind",
+            Notice::GuardWarned { .. } => "warned",
             Notice::GateAnswered { answer: Answer::NoGo, .. } => "no-go",
             Notice::GateExpired { .. } => "gate expired",
             Notice::GateClosed { .. } => "gate taken away",
@@ -468,7 +469,7 @@ impl Rules {
         };
         let known = step.index() < self.plan.steps().len() && phase.index() < self.plan.phases().len();
         let verdict = dice.pick(&[Verdict::Holds, Verdict::Fails, Verdict::NoData]);
-        match dice.below(8) {
+        match dice.below(9) {
             0 => {
                 let attempt =
                     AttemptId { step, part: dice.pick(&[Part::Forward, Part::Undo(0), Part::Undo(9)]), number };
@@ -491,6 +492,7 @@ impl Rules {
                 (!self.armed.contains(&deadline)).then_some(Event::DeadlineReached { deadline })
             }
             6 => (!self.guards.contains(&guard)).then_some(Event::GuardHeld { guard }),
+            7 => (!self.guards.contains(&guard)).then_some(Event::GuardWarned { guard }),
             _ => (engine.outcome().is_none() && engine.fact().0 > 0).then_some(Event::RunBegan),
         }
     }

@@ -57,6 +57,7 @@ const REACHED: &[&str] = &[
     "held after a phase",
     "paused",
     "breached",
+    "warned",
     "blind",
     "no-go",
     "gate expired",

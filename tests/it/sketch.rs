@@ -410,6 +410,7 @@ impl Sketch {
             scope,
             every: Span::from_secs(1),
             require: ConditionId::at(0),
+            warn: None,
             failures: 2,
             of: 3,
             no_data: NoData::Fail,

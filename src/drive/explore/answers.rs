@@ -214,6 +214,8 @@ impl World {
             | Event::ProgressStalled { .. }
             | Event::GuardBreached { .. }
             | Event::GuardBlind { .. }
+            | Event::GuardWarned { .. }
+            | Event::GuardEased { .. }
             | Event::GateAnswered { .. }
             | Event::OperatorAsked { .. } => {}
         }

@@ -368,7 +368,7 @@ impl Driver {
             Command::WatchGuard { guard } => {
                 let facts = self.gauge.watch_guard(guard, &self.scope, now);
                 self.pending.extend(facts);
-                self.hurry(&probes_of(&self.plan, Some(self.plan.guard(guard).require)));
+                self.hurry(&self.plan.guard_probes(guard));
             }
             Command::UnwatchGuard { guard } => self.gauge.unwatch_guard(guard),
             Command::WatchWayBack { step } => {

@@ -205,6 +205,12 @@ impl Gauge {
             Finding::GuardBlind { guard, evidence } => {
                 Some(Fact::new(Event::GuardBlind { guard }).with_evidence(evidence))
             }
+            Finding::GuardWarned { guard, evidence } => {
+                Some(Fact::new(Event::GuardWarned { guard }).with_evidence(evidence))
+            }
+            Finding::GuardEased { guard, evidence } => {
+                Some(Fact::new(Event::GuardEased { guard }).with_evidence(evidence))
+            }
             Finding::ProgressStalled { attempt, evidence } => {
                 Some(Fact::new(Event::ProgressStalled { attempt }).with_evidence(evidence))
             }

@@ -82,7 +82,7 @@ impl Samples {
     pub fn new(plan: Arc<Plan>, folder: &Path) -> Self {
         let mut guards = vec![Vec::new(); plan.probes().len()];
         for guard in plan.guard_ids() {
-            for probe in &plan.condition(plan.guard(guard).require).probes {
+            for probe in plan.guard_probes(guard) {
                 guards[probe.index()].push(guard);
             }
         }

@@ -272,6 +272,13 @@ impl World {
         }
         if !self.is_calm() {
             self.schedule(Matter::Guard(guard), 60);
+            if self.plan.guard(guard).warn.is_some() && self.dice.often(50) {
+                return Some(if self.dice.often(500) {
+                    Event::GuardWarned { guard }
+                } else {
+                    Event::GuardEased { guard }
+                });
+            }
         }
         self.held.insert(guard).then_some(Event::GuardHeld { guard })
     }

@@ -5,10 +5,23 @@ use std::collections::VecDeque;
 use super::{Probe, Sample};
 use crate::model::{self, Condition, ConditionId, NoData, ProbeId, Span, Time, Verdict};
 
-/// What a guard asks for.
+/// The two things that a guard may watch; a breach comes first where one sample does both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// `require`.
+    Breach,
+    /// `warn`.
+    Warn,
+}
+
+impl Level {
+    pub(super) const ALL: [Self; 2] = [Self::Breach, Self::Warn];
+}
+
+/// What a guard asks for at one level.
 #[derive(Debug)]
 pub(super) struct Rule {
-    pub(super) require: ConditionId,
+    pub(super) condition: ConditionId,
     pub(super) every: Span,
     pub(super) failures: u32,
     pub(super) of: u32,
@@ -41,11 +54,23 @@ impl Health<'_> {
     }
 }
 
+/// Whether so many failing samples are reached now, where that is news.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is as it was.
+    #[default]
+    None,
+    /// They are, and were not before.
+    Breached,
+    /// They were, and are no longer.
+    Eased,
+}
+
 /// What one more verdict changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
     pub(super) held: bool,
-    pub(super) breached: bool,
+    pub(super) turn: Turn,
     pub(super) blind: bool,
 }
 
@@ -74,14 +99,14 @@ pub(super) struct Watch {
 }
 
 impl Rule {
-    pub(super) fn of(guard: &model::Guard, require: &Condition) -> Self {
+    pub(super) fn of(guard: &model::Guard, id: ConditionId, condition: &Condition) -> Self {
         Self {
-            require: guard.require,
+            condition: id,
             every: guard.every,
             failures: guard.failures,
             of: guard.of,
             no_data: guard.no_data,
-            reach: require.series.iter().map(|(_, reach)| *reach).max().unwrap_or_default(),
+            reach: condition.series.iter().map(|(_, reach)| *reach).max().unwrap_or_default(),
         }
     }
 }
@@ -147,7 +172,12 @@ impl Watch {
         let (was_breached, was_blind) = (self.is_breached, self.is_blind);
         self.is_breached = reached(self.failing(rule));
         self.is_blind = rule.no_data == NoData::Pause && reached(self.count(|verdict| verdict == Verdict::NoData));
-        News { held, breached: self.is_breached && !was_breached, blind: self.is_blind && !was_blind }
+        let turn = match (was_breached, self.is_breached) {
+            (false, true) => Turn::Breached,
+            (true, false) => Turn::Eased,
+            (true, true) | (false, false) => Turn::None,
+        };
+        News { held, turn, blind: self.is_blind && !was_blind }
     }
 
     /// Whether a history may be too short because the watch is: until it has held once, and no longer than it reads back.

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::model::{Attempt, Part, StepId};
 
-const CONDITIONS: [(&str, &[usize]); 9] = [
+const CONDITIONS: [(&str, &[usize]); 10] = [
     ("probe.a < 10", &[0]),
     ("probe.a < 10 && probe.b < 10", &[0, 1]),
     ("probe.c < 10", &[2]),
@@ -19,6 +19,7 @@ const CONDITIONS: [(&str, &[usize]); 9] = [
     ("series.a.avg('30s') < 10", &[0]),
     ("series.a.rate('10s') < 10", &[0]),
     ("probe.a == value", &[0]),
+    ("probe.a < 5", &[0]),
 ];
 
 /// Probes `a` and `b` every second, `c` every second over the last 30; guards on the first two conditions.
@@ -45,6 +46,7 @@ fn plan(no_data: NoData) -> Plan {
         scope: Awake::Everywhere,
         every: Span::from_secs(1),
         require: ConditionId::at(require),
+        warn: None,
         failures: 2,
         of: 3,
         no_data,
@@ -83,7 +85,7 @@ fn plan(no_data: NoData) -> Plan {
         preflight: Vec::new(),
         probes: vec![probe("a", 0), probe("b", 0), probe("c", 30)],
         conditions: CONDITIONS.iter().map(condition).collect(),
-        guards: vec![guard(0), guard(1), guard(7)],
+        guards: vec![guard(0), guard(1), guard(7), Guard { warn: Some(ConditionId::at(9)), ..guard(0) }],
         baseline: Some(Baseline {
             probes: vec![ProbeId::at(0), ProbeId::at(2)],
             before: None,
@@ -159,6 +161,8 @@ fn told(findings: Vec<Finding<char>>) -> String {
         Finding::GuardHeld { guard, .. } => format!("g{} held", guard.index()),
         Finding::GuardBreached { guard, .. } => format!("g{} breached", guard.index()),
         Finding::GuardBlind { guard, .. } => format!("g{} blind", guard.index()),
+        Finding::GuardWarned { guard, .. } => format!("g{} warned", guard.index()),
+        Finding::GuardEased { guard, .. } => format!("g{} eased", guard.index()),
         Finding::ProgressStalled { attempt, evidence } => format!("{} stalled, {evidence}", attempt.number),
         Finding::BaselineTaken { evidence, .. } => format!("baseline {evidence}"),
         Finding::BaselineBlind { evidence, .. } => format!("no baseline, {evidence}"),
@@ -358,6 +362,43 @@ fn a_guard_breaches_at_the_failing_sample_that_is_one_too_many_among_the_last() 
     assert_eq!(bench.sample('a', 22_000, 99), "g0 breached");
     bench.judge.unwatch_guard(GuardId::at(0));
     assert_eq!(bench.sample('a', 23_000, 99), "");
+}
+
+#[test]
+fn a_guard_warns_once_says_once_that_it_is_well_again_and_breaches_all_the_same() {
+    let mut bench = bench();
+    bench.watch(3, 0);
+    let story = [
+        (1, "g3 held"),
+        (7, ""),
+        (7, "g3 warned"),
+        (7, ""),
+        (1, ""),
+        (1, "g3 eased"),
+        (1, ""),
+        (99, ""),
+        (99, "g3 breached, g3 warned"),
+    ];
+    for (tick, (value, finding)) in story.into_iter().enumerate() {
+        assert_eq!(bench.sample('a', 1000 * (tick as u64 + 1), value), finding, "{tick}");
+    }
+    // Counts start anew with each watch, and nobody sees one after the last.
+    bench.watch(3, 20_000);
+    assert_eq!(bench.sample('a', 21_000, 1), "g3 held");
+    bench.judge.unwatch_guard(GuardId::at(3));
+    assert_eq!(bench.sample('a', 22_000, 99), "");
+    assert_eq!(bench.needed(), []);
+}
+
+#[test]
+fn no_data_warns_only_where_it_counts_as_failing() {
+    for (policy, last) in [(NoData::Fail, "g3 breached, g3 warned"), (NoData::Ignore, ""), (NoData::Pause, "g3 blind")]
+    {
+        let mut bench = with(policy);
+        bench.watch(3, 0);
+        assert_eq!(bench.sample('a', 1000, -1), "", "{policy:?}");
+        assert_eq!(bench.sample('a', 2000, -1), last, "{policy:?}");
+    }
 }
 
 #[test]

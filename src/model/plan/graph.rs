@@ -183,6 +183,14 @@ impl Plan {
         (0..self.draft.phases.len()).map(PhaseId::at)
     }
 
+    /// The probes that a guard reads, for its warning too.
+    pub fn guard_probes(&self, id: GuardId) -> Vec<ProbeId> {
+        let guard = self.guard(id);
+        let conditions = std::iter::once(guard.require).chain(guard.warn);
+        let probes: BTreeSet<ProbeId> = conditions.flat_map(|it| self.condition(it).probes.iter().copied()).collect();
+        probes.into_iter().collect()
+    }
+
     /// The ids of all guards, in file order.
     pub fn guard_ids(&self) -> impl Iterator<Item = GuardId> + use<> {
         (0..self.draft.guards.len()).map(GuardId::at)

@@ -14,6 +14,8 @@ pub struct Guard {
     pub every: Span,
     /// What must hold.
     pub require: ConditionId,
+    /// What must hold, or it is warned: counted as `require` is, and told alone.
+    pub warn: Option<ConditionId>,
     /// So many failing samples...
     pub failures: u32,
     /// ...among the last so many are a breach.

@@ -3,7 +3,7 @@
 use super::Page;
 use crate::model::{Span, Time};
 use crate::report::text::{Line, Role, count, countdown, ticking_text, width};
-use crate::report::view::{BaselineView, Compared, GuardView, Health, Next, ProbeView, Reading, WayBack};
+use crate::report::view::{BaselineView, Compared, GuardView, Health, Next, ProbeView, Reading, Warning, WayBack};
 use crate::report::{Mark, Theme};
 
 const LABEL: usize = 12;
@@ -109,7 +109,7 @@ fn next(next: &[Next]) -> Vec<Line> {
 fn guards(theme: Theme, guards: &[GuardView]) -> Vec<Line> {
     let asleep = guards.iter().filter(|guard| guard.health == Health::Asleep).count();
     let mut awake: Vec<&GuardView> = guards.iter().filter(|guard| guard.health != Health::Asleep).collect();
-    awake.sort_by_key(|guard| urgency(guard.health));
+    awake.sort_by_key(|guard| urgency(guard));
     let mut lines: Vec<Line> = awake.into_iter().map(|guard| guard_line(theme, guard)).collect();
     if asleep > 0 {
         lines.push(Line::of(Role::Dim, format!("{asleep} asleep")));
@@ -117,14 +117,17 @@ fn guards(theme: Theme, guards: &[GuardView]) -> Vec<Line> {
     lines
 }
 
-const fn urgency(health: Health) -> u8 {
-    match health {
+const fn urgency(guard: &GuardView) -> u8 {
+    match guard.health {
         Health::Breached => 0,
         Health::Blind => 1,
         Health::Failing(_) => 2,
-        Health::Waking => 3,
-        Health::Healthy => 4,
-        Health::Asleep => 5,
+        Health::Waking => 4,
+        Health::Healthy => match guard.warning {
+            Warning::Given => 3,
+            Warning::None => 5,
+        },
+        Health::Asleep => 6,
     }
 }
 
@@ -132,7 +135,10 @@ fn guard_line(theme: Theme, guard: &GuardView) -> Line {
     let (mark, role, text) = match guard.health {
         Health::Asleep => (Mark::Pending, Role::Dim, "asleep".into()),
         Health::Waking => (Mark::Pending, Role::Dim, "first sample".into()),
-        Health::Healthy => (Mark::Done, Role::Good, "healthy".into()),
+        Health::Healthy => match guard.warning {
+            Warning::Given => (Mark::Tolerated, Role::Warn, "WARNS".into()),
+            Warning::None => (Mark::Done, Role::Good, "healthy".into()),
+        },
         Health::Failing(samples) => {
             let text = format!("FAILING {samples} (breach at {} of {})", guard.failures, guard.of);
             (Mark::Tolerated, Role::Warn, text)

@@ -26,6 +26,8 @@ pub struct Story {
     pub causes: Vec<(Time, String)>,
     /// What people answered, and what they ordered.
     pub answers: Vec<(Time, String)>,
+    /// Guards that warned.
+    pub warnings: Vec<(Time, String)>,
     /// Guards that breached or got no data.
     pub breaches: Vec<(Time, String)>,
     /// What was interrupted, and for how long.
@@ -73,6 +75,7 @@ impl Story {
             heard: None,
             causes: Vec::new(),
             answers: Vec::new(),
+            warnings: Vec::new(),
             breaches: Vec::new(),
             interruptions: Vec::new(),
             retries: 0,
@@ -101,6 +104,7 @@ impl Story {
             Notice::RunResumed => self.resumed += 1,
             Notice::PassStarted { pass, .. } => self.pass = pass,
             Notice::StepRetrying { .. } => self.retries += 1,
+            Notice::GuardWarned { .. } => self.warnings.push((told.at, sentence())),
             Notice::GuardBreached { .. } | Notice::GuardBlind { .. } => {
                 self.breaches.push((told.at, sentence()));
                 self.causes.push((told.at, sentence()));

@@ -127,6 +127,9 @@ impl Summary<'_> {
         for it in &story.answers {
             lines.extend(self.dated("answered", it));
         }
+        for it in &story.warnings {
+            lines.extend(self.dated("warned", it));
+        }
         if self.story.ended_well() {
             for it in &story.breaches {
                 lines.extend(self.dated("breached", it));

@@ -1,6 +1,6 @@
 //! One notice more: what it changes in the view. The same for a live run and for a journal read back.
 
-use super::{BaselineView, Health, Mode, PhaseState, StepState, Stopwatch, View, Way, place};
+use super::{BaselineView, Health, Mode, PhaseState, StepState, Stopwatch, View, Warning, Way, place};
 use crate::engine::{Notice, Origin};
 use crate::model::{
     Action, AttemptId, Node, Part, PhaseId, Plan, RunOutcome, Span, StepId, StepOutcome, Target, Time, Wait, WayHome,
@@ -50,6 +50,8 @@ impl View {
             Notice::StepFailed { step, cause } => self.settle_step(plan, step, words::failed_as(cause), at),
             Notice::GuardBreached { guard } => self.guards[guard.index()].health = Health::Breached,
             Notice::GuardBlind { guard } => self.guards[guard.index()].health = Health::Blind,
+            Notice::GuardWarned { guard } => self.guards[guard.index()].warning = Warning::Given,
+            Notice::GuardEased { guard } => self.guards[guard.index()].warning = Warning::None,
             Notice::BaselineStarted => self.baseline = BaselineView::Sampling { since: at },
             Notice::BaselineTaken => self.take_baseline(),
             Notice::BaselineRejected { .. } => self.baseline = BaselineView::Rejected,

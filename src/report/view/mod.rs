@@ -18,7 +18,7 @@ pub use pace::Pace;
 pub use ramp::{RampStage, RampView};
 pub use step::{StepState, StepView, Way};
 pub use stopwatch::Stopwatch;
-pub use watched::{GuardView, Health, ProbeView, Reading};
+pub use watched::{GuardView, Health, ProbeView, Reading, Warning};
 
 use crate::model::{Bounds, Plan, Scope, Span, StepId, Summaries, Target, Time};
 
@@ -325,6 +325,7 @@ fn guard_view(plan: &Plan, guard: &crate::model::Guard) -> GuardView {
         of: guard.of,
         everywhere: guard.scope == Scope::Everywhere,
         health: Health::Asleep,
+        warning: Warning::None,
         awake_since: Time::ZERO,
     }
 }

@@ -1,7 +1,7 @@
 //! What the engine's orders add to the notices: what is asked, which guards are awake, which clocks stand still. A view
 //! without them is right, only less precise.
 
-use super::{BaselineView, Health, StepState, Stopwatch, View, Way};
+use super::{BaselineView, Health, StepState, Stopwatch, View, Warning, Way};
 use crate::engine::{Asked, Command, Deadline};
 use crate::model::{Part, Plan, StepId, Time};
 use crate::report::words;
@@ -45,11 +45,13 @@ impl View {
 
     fn wake(&mut self, guard: usize, at: Time) {
         self.guards[guard].health = Health::Waking;
+        self.guards[guard].warning = Warning::None;
         self.guards[guard].awake_since = at;
     }
 
     /// A breach stays on the screen when its guard is put to sleep: it is why things go as they go.
     fn unwatch(&mut self, guard: usize) {
+        self.guards[guard].warning = Warning::None;
         let health = &mut self.guards[guard].health;
         if !matches!(health, Health::Breached | Health::Blind) {
             *health = Health::Asleep;

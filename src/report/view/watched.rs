@@ -43,8 +43,19 @@ pub struct GuardView {
     pub everywhere: bool,
     /// How it is.
     pub health: Health,
+    /// Whether it warns.
+    pub warning: Warning,
     /// When it was last woken.
     pub awake_since: Time,
+}
+
+/// Whether a guard warns: apart from how near it is to a breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// It does not.
+    None,
+    /// It has, and has not said that it is well again.
+    Given,
 }
 
 /// How a guard is.

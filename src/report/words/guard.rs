@@ -24,9 +24,28 @@ pub(super) fn blind(plan: &Plan, guard: GuardId) -> News {
     News::new("guard.blind", Role::Bad, what).guard(plan, guard)
 }
 
+pub(super) fn warned(plan: &Plan, guard: GuardId) -> News {
+    let it = plan.guard(guard);
+    let what = format!("guard {} warns ({})", it.name, warning(plan, it));
+    News::new("guard.warned", Role::Warn, what).guard(plan, guard)
+}
+
+pub(super) fn eased(plan: &Plan, guard: GuardId) -> News {
+    let it = plan.guard(guard);
+    let text = it.warn.map_or("", |warn| &plan.condition(warn).text);
+    News::new("guard.eased", Role::Good, format!("guard {} warns no longer (`{text}`)", it.name)).guard(plan, guard)
+}
+
+fn warning(plan: &Plan, guard: &Guard) -> String {
+    guard.warn.map_or_else(String::new, |warn| counted(&plan.condition(warn).text, guard, "failed"))
+}
+
 /// The rule of a guard: `probe.errors < 5, 2 of 3 samples failed`.
 fn rule(plan: &Plan, guard: &Guard, what: &str) -> String {
-    let text = &plan.condition(guard.require).text;
+    counted(&plan.condition(guard.require).text, guard, what)
+}
+
+fn counted(text: &str, guard: &Guard, what: &str) -> String {
     if guard.of == 1 {
         format!("`{text}`, one sample {what}")
     } else {

@@ -149,6 +149,8 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::StepFailed { step, cause } => step::failed(plan, step, cause),
         Notice::GuardBreached { guard } => guard::breached(plan, guard),
         Notice::GuardBlind { guard } => guard::blind(plan, guard),
+        Notice::GuardWarned { guard } => guard::warned(plan, guard),
+        Notice::GuardEased { guard } => guard::eased(plan, guard),
         Notice::BaselineStarted => baseline::started(plan),
         Notice::BaselineTaken => baseline::taken(),
         Notice::BaselineRejected { cause } => baseline::rejected(plan, cause),

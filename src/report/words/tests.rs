@@ -38,6 +38,8 @@ fn every_notice() -> Vec<Notice> {
         Notice::StepFailed { step, cause: not_in_time },
         Notice::GuardBreached { guard },
         Notice::GuardBlind { guard },
+        Notice::GuardWarned { guard },
+        Notice::GuardEased { guard },
         Notice::BaselineStarted,
         Notice::BaselineTaken,
         Notice::BaselineRejected { cause: Cause::NoSample },
@@ -104,6 +106,8 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     step.failed          step promote failed: success criterion `probe.new_writable` did not come true within 10s
     guard.breached       guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back
     guard.blind          guard errors gets no data (`probe.errors < 5`, 2 of the last 3 samples had no data); the run pauses
+    guard.warned         guard errors warns (`probe.errors < 5`, 2 of the last 3 samples failed)
+    guard.eased          guard errors warns no longer (`probe.errors < 5`)
     baseline.started     the baseline is being taken
     baseline.taken       the baseline is taken
     baseline.rejected    the baseline is not healthy: it could not be sampled

@@ -106,10 +106,12 @@ impl Upstream {
             Scope::Phases(phases) => phases.iter().all(|&phase| self.has_phase(plan, phase)),
             Scope::Steps(steps) => steps.iter().all(|&step| self.has_step(plan, step)),
         };
-        let early = |id: &crate::model::GuardId| {
-            let guard = plan.guard(*id);
-            reads(plan, guard.require) && over(&guard.scope)
-        };
-        plan.guard_ids().filter(early).map(|id| Site::Guard(id, "require")).collect()
+        let early = plan.guard_ids().filter(|id| over(&plan.guard(*id).scope));
+        let conditions = early.flat_map(|id| {
+            let guard = plan.guard(id);
+            [("require", Some(guard.require)), ("warn", guard.warn)].map(|(key, condition)| (id, key, condition))
+        });
+        let reads = |(_, _, condition): &(_, _, Option<ConditionId>)| condition.is_some_and(|it| reads(plan, it));
+        conditions.filter(reads).map(|(id, key, _)| Site::Guard(id, key)).collect()
     }
 }

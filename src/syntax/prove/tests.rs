@@ -213,6 +213,7 @@ fn every_trigger_with_a_policy_is_asked_about_the_point_of_no_return() {
         scope: Scope::Everywhere,
         every: secs(1),
         require: calm,
+        warn: None,
         failures: 2,
         of: 3,
         no_data: NoData::Fail,

@@ -105,6 +105,7 @@ pub(in crate::syntax) static GUARD: Table = Table {
         key("steps", List(&REFERENCE, 1), "Awake from the start to the settling of these."),
         key("every", BOUND, "How often it is judged; default: the longest interval of its probes."),
         key("require", EXPRESSION, "What must hold.").required(),
+        key("warn", EXPRESSION, "What must hold, or it is told; nothing else follows. Counted as `require` is."),
         key("failures", Whole(1, MANY), "So many failing samples...").default("2"),
         key("of", Whole(1, MANY), "...among the last so many are a breach.").default("3"),
         key("no_data", Choice(NO_DATA), "What a sample without data counts for."),
