@@ -3,8 +3,8 @@
 //!
 //! `drive DIR PROXY DOOR` sends requests to port PROXY, half of them orders, tries each order again until it is
 //! acknowledged, and notes every acknowledged one in `DIR/ledger`. The rate does not wait for answers: latency counts
-//! from the moment when a request was due. `GET /status` on port DOOR has the figures, `PUT /rate` changes the rate,
-//! and TERM writes the figures to `DIR/figures`. `check DIR STORE...` holds the ledger against the Redis on each port;
+//! from the moment when a request was due. `GET /status` on port DOOR has the figures, among them how many requests were
+//! wanted so far, whether or not they could be sent; `PUT /rate` changes the rate, and TERM writes the figures to `DIR/figures`. `check DIR STORE...` holds the ledger against the Redis on each port;
 //! it shares nothing with the rest but the form of the ledger and where an order is kept.
 
 #[path = "../support/http.rs"]
@@ -57,10 +57,32 @@ fn main() -> Result<(), Failure> {
     tokio::task::LocalSet::new().block_on(&runtime, task)
 }
 
+/// How many requests customers want, by the clock: a machine that is too slow to send them makes it no smaller.
+#[derive(Clone, Copy)]
+struct Demand {
+    /// Requests in a second...
+    rate: u32,
+    /// ...since then.
+    since: Instant,
+    /// Wanted until then.
+    before: u64,
+}
+
+impl Demand {
+    fn so_far(self) -> u64 {
+        let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.before + millis.saturating_mul(self.rate.into()) / 1000
+    }
+
+    fn at_rate(self, rate: u32) -> Self {
+        Self { rate, since: Instant::now(), before: self.so_far() }
+    }
+}
+
 /// What the customers share.
 struct Load {
     proxy: u16,
-    rate: Cell<u32>,
+    demand: Cell<Demand>,
     next_due: Cell<Instant>,
     next_order: Cell<u64>,
     tally: RefCell<tally::Tally>,
@@ -76,7 +98,7 @@ struct Load {
 async fn drive(dir: &Path, proxy: u16, door: u16) -> Result<(), Failure> {
     let load = Rc::new(Load {
         proxy,
-        rate: Cell::new(RATE),
+        demand: Cell::new(Demand { rate: RATE, since: Instant::now(), before: 0 }),
         next_due: Cell::new(Instant::now()),
         next_order: Cell::new(FIRST_ORDER),
         tally: RefCell::new(tally::Tally::open(&dir.join("ledger"))?),
@@ -101,16 +123,22 @@ async fn drive(dir: &Path, proxy: u16, door: u16) -> Result<(), Failure> {
 impl Load {
     fn answer(&self, request: &http::Request) -> (u16, serde_json::Value) {
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/status") => (200, self.tally.borrow_mut().figures()),
+            ("GET", "/status") => (200, self.status()),
             ("PUT", "/rate") => match request.body["per_second"].as_u64().map(u32::try_from) {
                 Some(Ok(rate @ 1..)) => {
-                    self.rate.set(rate);
+                    self.demand.set(self.demand.get().at_rate(rate));
                     (200, json!({ "per_second": rate }))
                 }
                 _ => (400, json!({ "error": "per_second is a number from 1" })),
             },
             _ => (404, json!({ "error": "GET /status, PUT /rate" })),
         }
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let mut status = self.tally.borrow_mut().figures();
+        status["wanted"] = self.demand.get().so_far().into();
+        status
     }
 
     /// One connection: takes the next request that is due, and the next.
@@ -132,7 +160,7 @@ impl Load {
     /// When the next request is due. After a stall a second of them is made up for at most.
     fn take_turn(&self) -> Instant {
         let due = self.next_due.get().max(Instant::now() - Duration::from_secs(1));
-        self.next_due.set(due + Duration::from_secs(1) / self.rate.get());
+        self.next_due.set(due + Duration::from_secs(1) / self.demand.get().rate);
         due
     }
 

@@ -63,6 +63,29 @@ fn every_part_of_a_runbook_on_a_page_is_toml() {
     }
 }
 
+/// What the page about shifting traffic shows is what is carried out.
+#[test]
+fn the_page_about_shifting_shows_what_the_example_says() {
+    let example: toml::Value = toml::from_str(&page("examples/traffic-shift/shift.toml")).expect("it is TOML");
+    let page = page("docs/traffic-shift.md");
+    let shown: Vec<&str> = blocks(&page, "toml").collect();
+    assert!(!shown.is_empty());
+    for block in shown {
+        let part: toml::Value = toml::from_str(block).expect("it is TOML");
+        assert!(is_part_of(&part, &example), "the example says otherwise:\n{block}");
+    }
+}
+
+/// Whether every key that `part` has is worth the same in `whole`.
+fn is_part_of(part: &toml::Value, whole: &toml::Value) -> bool {
+    match (part.as_table(), whole.as_table()) {
+        (Some(part), Some(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|other| is_part_of(value, other)))
+        }
+        _ => part == whole,
+    }
+}
+
 #[test]
 fn the_format_page_holds_every_key() {
     let path = root().join("docs/format.md");
