@@ -78,6 +78,9 @@ impl Checker<'_> {
             if owner.table.name == "file" && key.name != "runbook" {
                 continue;
             }
+            if is_meant(owner.table, table, key.name) {
+                continue;
+            }
             let (owner, at) = (owner.to_string(), owner.at);
             self.say(Misfit::MissingKey { owner, key: key.name, at, help: key.doc.to_owned() });
         }
@@ -88,7 +91,7 @@ impl Checker<'_> {
 
     fn unknown_key(&mut self, owner: Owner<'_>, name: &Spanned<std::borrow::Cow<'_, str>>) {
         let key = name.get_ref().to_string();
-        let help = match nearest(&key, owner.table.keys.iter().map(|key| key.name)) {
+        let help = match likely(owner.table, &key) {
             Some(near) => Some(format!("did you mean `{near}`?")),
             None => elsewhere(owner.table, &key),
         };
@@ -136,6 +139,7 @@ impl Checker<'_> {
             }
         } else if let Some(help) = group.needed
             && !group.unless.iter().any(|key| table.contains_key(*key))
+            && !group.keys.iter().any(|key| is_meant(owner.table, table, key))
         {
             let (owner, at) = (owner.to_string(), owner.at);
             self.say(Misfit::NoneGiven { owner, what: group.what, at, help });
@@ -280,6 +284,16 @@ impl Checker<'_> {
         };
         self.problems.extend(problem.map(Problem::from));
     }
+}
+
+/// The key of a table that an unknown one was probably meant to be.
+fn likely(of: &Table, unknown: &str) -> Option<&'static str> {
+    nearest(unknown, of.keys.iter().map(|key| key.name))
+}
+
+/// Whether a key that is not there is there under a name that is none: one mistake, and one message for it.
+fn is_meant(of: &Table, table: &DeTable<'_>, key: &str) -> bool {
+    table.keys().any(|name| of.key(name.get_ref()).is_none() && likely(of, name.get_ref()) == Some(key))
 }
 
 /// A key of another table that was probably meant.
