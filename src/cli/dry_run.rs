@@ -24,7 +24,7 @@ use crate::drive::live::windows::Windows;
 use crate::engine::{Asked, Event, Question};
 use crate::model::{
     Action, Bounds, Part, Plan, ProbeSource, Run, RunCommand, RunId, Scope, StepId, Template, Time, Value, Verdict,
-    Work,
+    Work, shown_json,
 };
 use crate::report::text::{Line, Role, count};
 
@@ -299,7 +299,7 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
         let about = format!("probe {}", plan.probe(sample.probe).name);
         remarks.push(match (&sample.value, &sample.why_none) {
             (Some(value), _) => {
-                Remark { kind: Kind::Fact, about, text: scope.secrets().mask(&value.to_string()).into_owned() }
+                Remark { kind: Kind::Fact, about, text: scope.secrets().mask(&shown_json(value)).into_owned() }
             }
             (None, why) => {
                 let why = why.as_deref().unwrap_or("it says nothing");

@@ -21,7 +21,7 @@ use crate::model::{Plan, RunOutcome, Span, StepId};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
-use crate::report::view::{Health, Pace, Warning, Window};
+use crate::report::view::{Health, Pace, Reading, Warning, Window};
 
 /// Rows at least: it need not fit on a screen, for it is printed once.
 const HEIGHT: usize = 60;
@@ -124,7 +124,7 @@ fn probes(past: &Past) -> Json {
         let reading = probe.reading.as_ref();
         json!({
             "probe": probe.name,
-            "value": reading.and_then(|reading| reading.value.as_ref()),
+            "value": reading.and_then(Reading::text),
             "unit": probe.unit,
             "age_ms": reading.map(|reading| view.now.since(reading.at).millis()),
         })

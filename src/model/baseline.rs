@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::{Criterion, PhaseId, ProbeId, Span};
+use super::{Criterion, PhaseId, ProbeId, Span, shown_number};
 
 /// `[baseline]`: probes summarised before a stated moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,24 +90,8 @@ impl Figure {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = if self.count == 1 { "" } else { "s" };
-        write!(f, "avg {}, p99 {}, {} sample{s}", short(&self.avg), short(&self.p99), self.count)
+        write!(f, "avg {}, p99 {}, {} sample{s}", shown_number(&self.avg), shown_number(&self.p99), self.count)
     }
-}
-
-/// A number as a person compares it: whole ones as they are, others to four digits that count.
-pub fn short(number: &Number) -> String {
-    let decimal = number.as_f64().unwrap_or_default();
-    if number.is_i64() || number.is_u64() || decimal == 0.0 {
-        return if decimal == 0.0 { "0".to_owned() } else { number.to_string() };
-    }
-    let magnitude = decimal.abs().log10().floor();
-    if !(-6.0..15.0).contains(&magnitude) {
-        return format!("{decimal:.3e}");
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 9")]
-    let places = (3.0 - magnitude).max(0.0) as usize;
-    let text = format!("{decimal:.places$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 impl Summary {
@@ -122,26 +106,5 @@ impl Summary {
             Figure::Last => self.last.clone(),
             Figure::Count => self.count.into(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_shown_to_four_digits_that_count() {
-        let shown = [
-            (0.0, "0"),
-            (0.002_134_9, "0.002135"),
-            (0.3, "0.3"),
-            (12.5, "12.5"),
-            (1234.56, "1235"),
-            (1e-9, "1.000e-9"),
-        ];
-        for (decimal, text) in shown {
-            assert_eq!(short(&Number::from_f64(decimal).expect("finite")), text);
-        }
-        assert_eq!(short(&Number::from(1_234_567)), "1234567");
     }
 }

@@ -8,6 +8,7 @@ mod bounds;
 mod criterion;
 mod hours;
 mod id;
+mod number;
 mod outcome;
 mod plan;
 mod ramp;
@@ -18,11 +19,12 @@ pub use action::{
     Action, Body, Gate, Http, HttpPart, Manual, OnNo, Output, OutputAs, OutputFrom, Prometheus, Run, RunCommand, Sql,
     Statements, Template, Wait,
 };
-pub use baseline::{Baseline, Figure, Summaries, Summary, short};
+pub use baseline::{Baseline, Figure, Summaries, Summary};
 pub use bounds::{Bounds, Efforts, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
 pub use criterion::{Condition, Count, Criterion};
 pub use hours::Hours;
 pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, ProbeId, RunId, StepId};
+pub use number::{shown_decimal, shown_json, shown_number};
 pub use outcome::{AttemptEnd, RunOutcome, StepOutcome, Verdict};
 pub use plan::{
     About, Bracket, Draft, Guard, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop, Phase,

@@ -3,7 +3,7 @@
 
 use super::layout;
 use super::text::{Line, Role, listed, ticking_text};
-use super::view::{StepState, View, WayBack, figures};
+use super::view::{Reading, StepState, View, WayBack, figures};
 use crate::model::{Action, Node, OnNo, Plan, ProbeId, Span, StepId, Target};
 
 /// The evidence of one gate at one moment.
@@ -86,7 +86,7 @@ fn shown(view: &View, probe: usize) -> Shown {
     let unit = probe.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
     Shown {
         probe: probe.name.clone(),
-        value: reading.and_then(|reading| reading.value.as_ref()).map(|value| format!("{value}{unit}")),
+        value: reading.and_then(Reading::shown).map(|value| format!("{value}{unit}")),
         age: reading.map(|reading| view.now.since(reading.at)),
         good_for: reading.and_then(|reading| reading.good_since).map(|since| view.now.since(since)),
         before: probe.before.as_ref().map(figures),

@@ -17,7 +17,7 @@ use super::telling::{health, shown_pace};
 use crate::journal::{Moment, Wall};
 use crate::model::{GuardId, Plan, ProbeId, StepId, Time};
 use crate::report::View;
-use crate::report::view::{Health, Pace, Reading, StepState, Way, text};
+use crate::report::view::{Health, Pace, Reading, StepState, Way};
 
 /// The file, in the run's folder.
 const FILE: &str = "samples.jsonl";
@@ -233,7 +233,6 @@ impl Readings {
             let Ok(Line { at, what, .. }) = serde_json::from_slice(line) else { continue };
             match what {
                 What::Probe { probe, value, good_since, .. } => {
-                    let value = value.as_ref().map(text);
                     self.probes.insert(probe, Reading { value, at, good_since });
                 }
                 What::Guard { guard, failing } => drop(self.guards.insert(guard, (at, failing))),

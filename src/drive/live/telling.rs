@@ -53,7 +53,7 @@ pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge, now: Time) {
         let probe = ProbeId::at(n);
         shown.polled = needed.contains(&probe);
         if let Some(latest) = gauge.latest(probe) {
-            let value = latest.value.map(crate::report::view::text);
+            let value = latest.value.cloned();
             shown.reading = Some(Reading { value, at: latest.asked, good_since: latest.good_since });
         }
     }

@@ -5,6 +5,7 @@ use super::evaluate::{self, Missing};
 use super::node::{Compare, Node, Read};
 use super::number::Number;
 use super::value::Val;
+use crate::model::shown_decimal;
 
 /// Longer values are described, not shown: half a secret in a long text could not be masked by its value.
 const SHOWN_MAX: usize = 120;
@@ -137,7 +138,7 @@ pub(super) fn shown(value: &Val) -> String {
         Val::Null => "null".to_owned(),
         Val::Bool(is) => is.to_string(),
         Val::Number(Number::Whole(whole)) => grouped(&whole.to_string()),
-        Val::Number(Number::Decimal(decimal)) => shown_decimal(*decimal),
+        Val::Number(Number::Decimal(decimal)) => grouped_decimal(*decimal),
         Val::Text(text) if text.len() > SHOWN_MAX || text.chars().any(char::is_control) => {
             format!("(text of {} bytes)", grouped(&text.len().to_string()))
         }
@@ -153,21 +154,19 @@ pub(super) fn shown(value: &Val) -> String {
     }
 }
 
-pub(super) fn shown_decimal(decimal: f64) -> String {
-    let size = decimal.abs();
-    if !decimal.is_finite() {
-        return if decimal > 0.0 { "infinity" } else { "-infinity" }.to_owned();
-    }
-    if size != 0.0 && !(1e-6..1e15).contains(&size) {
-        return format!("{decimal:e}");
-    }
-    // Six places are more than a person compares; the verdict itself rounds nothing.
-    let text = format!("{decimal:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
+/// A decimal number, its whole part in groups.
+pub(super) fn grouped_decimal(decimal: f64) -> String {
+    let text = shown_decimal(decimal);
     match text.split_once('.') {
-        Some((whole, rest)) => format!("{}.{rest}", grouped(whole)),
-        None => grouped(text),
+        Some((whole, rest)) if is_whole(whole) => format!("{}.{rest}", grouped(whole)),
+        None if is_whole(&text) => grouped(&text),
+        Some(_) | None => text,
     }
+}
+
+/// Not a number with a power of ten, and not infinity.
+fn is_whole(text: &str) -> bool {
+    text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `1204` as `1,204`.

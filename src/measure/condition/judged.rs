@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::evaluate::Missing;
-use super::evidence::shown_decimal;
+use super::evidence::grouped_decimal;
 use crate::measure::comparison::{Comparison, Terms};
 use crate::model::Span;
 
@@ -59,12 +59,12 @@ impl Pair {
             "{} points against {}, shift {} between {} and {} at {}%, {}, larger in {}% of pairs",
             judged.new_points,
             judged.old_points,
-            shown_decimal(shift),
-            shown_decimal(low),
-            shown_decimal(high),
-            shown_decimal(self.terms.confidence * 100.0),
+            grouped_decimal(shift),
+            grouped_decimal(low),
+            grouped_decimal(high),
+            grouped_decimal(self.terms.confidence * 100.0),
             p_in_words(p_value),
-            shown_decimal((effect * 1000.0).round() / 10.0),
+            grouped_decimal((effect * 1000.0).round() / 10.0),
         )
     }
 }

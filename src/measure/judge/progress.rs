@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value as Json;
 
 use super::Sample;
-use crate::model::{ProbeId, Progress, Span, Time};
+use crate::model::{ProbeId, Progress, Span, Time, shown_json};
 
 /// So many samples are kept for the pace, and not more.
 const SAMPLES_MOST: usize = 600;
@@ -85,7 +85,7 @@ impl Watchdog {
     pub(super) fn in_words(&self, name: &str, now: Time) -> String {
         let still = now.since(self.moved);
         match self.samples.back() {
-            Some((_, value)) => format!("probe.{name} = {value} for {still}"),
+            Some((_, value)) => format!("probe.{name} = {} for {still}", shown_json(value)),
             None => format!("probe.{name} gave no data for {still}"),
         }
     }

@@ -186,7 +186,7 @@ fn compared(probe: &Compared<'_>) -> Line {
 
 fn probe_line(now: Time, probe: &ProbeView, reading: &Reading) -> Line {
     let mut line = Line::of(Role::Plain, format!("{} ", probe.name));
-    match &reading.value {
+    match reading.shown() {
         Some(value) => {
             let role = if reading.good_since.is_some() { Role::Good } else { Role::Strong };
             let unit = probe.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();

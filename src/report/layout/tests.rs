@@ -20,8 +20,8 @@ fn view(notices: &[crate::report::Told], later: u64) -> View {
 fn with_measurements(mut view: View) -> View {
     let ago = |millis: u64| Time::from_millis(view.now.millis().saturating_sub(millis));
     let readings = [
-        Reading { value: Some("0".into()), at: ago(400), good_since: Some(ago(14_000)) },
-        Reading { value: Some("2.1".into()), at: ago(5_200), good_since: None },
+        Reading { value: Some(0.into()), at: ago(400), good_since: Some(ago(14_000)) },
+        Reading { value: Some(2.1.into()), at: ago(5_200), good_since: None },
         Reading { value: None, at: ago(700), good_since: None },
     ];
     for (probe, reading) in view.probes.iter_mut().zip(readings) {
@@ -58,6 +58,19 @@ fn a_promotion_being_measured_is_read_at_a_glance() {
       next:     switch_proxy
       way back: open, 3 undos, at most 45s
     ");
+}
+
+#[test]
+fn numbers_are_shown_to_six_digits_and_texts_as_they_are() {
+    let mut view = with_measurements(view(&sample::to_the_promotion(), 1_200));
+    let texts = [199.333_333_333_333_31.into(), 12_345_678.into(), "1.10000000001".into()];
+    for (probe, value) in view.probes.iter_mut().zip(texts) {
+        probe.reading.as_mut().expect("it was asked").value = Some(value);
+    }
+    let screen = screen(&view, 80, 24);
+    for shown in ["lag 199.333 bytes (", "errors 12345678 /s (", "new_writable 1.10000000001\n"] {
+        assert!(screen.contains(shown), "{shown}: {screen}");
+    }
 }
 
 #[test]
@@ -295,7 +308,7 @@ fn any_view() -> impl Strategy<Value = View> {
         }
         for (probe, (value, at)) in view.probes.iter_mut().zip(readings) {
             probe.polled = true;
-            probe.reading = Some(Reading { value, at: Time::from_millis(at), good_since: None });
+            probe.reading = Some(Reading { value: value.map(Into::into), at: Time::from_millis(at), good_since: None });
         }
         for (phase, state) in view.phases.iter_mut().zip(phases) {
             phase.state = state;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Number, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::{Reading, View};
 use crate::journal::Record;
-use crate::model::{Summaries, Summary, Time, short};
+use crate::model::{Summaries, Summary, Time, shown_number};
 
 /// The baseline at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Compared<'_> {
 
 /// `avg 0.002, p99 0.01`.
 pub fn figures(summary: &Summary) -> String {
-    format!("avg {}, p99 {}", short(&summary.avg), short(&summary.p99))
+    format!("avg {}, p99 {}", shown_number(&summary.avg), shown_number(&summary.p99))
 }
 
 impl View {
@@ -74,7 +74,7 @@ impl View {
     fn note_after(&mut self, at: Time, after: &BTreeMap<String, Json>) {
         for probe in &mut self.probes {
             if let Some(value) = after.get(&probe.name) {
-                probe.reading = Some(Reading { value: Some(text(value)), at, good_since: None });
+                probe.reading = Some(Reading { value: Some(value.clone()), at, good_since: None });
             }
         }
     }
@@ -83,7 +83,7 @@ impl View {
     pub fn compared(&self) -> Vec<Compared<'_>> {
         let compared = |probe: &'_ super::ProbeView| {
             let unit = probe.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
-            let value = |reading: &Reading| reading.value.as_ref().map(|value| format!("{}{unit}", rounded(value)));
+            let value = |reading: &Reading| reading.shown().map(|value| format!("{value}{unit}"));
             probe.reading.as_ref().map(value)
         };
         self.probes
@@ -98,23 +98,9 @@ impl View {
     pub fn compared_as_json(&self) -> Json {
         let of = |probe: &super::ProbeView| {
             let before = probe.before.as_ref()?;
-            let now = probe.reading.as_ref().and_then(|reading| reading.value.as_ref());
-            let now = now.and_then(|value| value.parse::<Number>().ok());
+            let now = probe.reading.as_ref().and_then(|reading| reading.value.as_ref()).and_then(Json::as_number);
             Some((probe.name.clone(), json!({ "before": before, "now": now })))
         };
         self.probes.iter().filter_map(of).collect::<serde_json::Map<_, _>>().into()
     }
-}
-
-/// A sample as people read it.
-pub fn text(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A number to as many digits as the figures beside it.
-fn rounded(value: &str) -> String {
-    value.parse::<Number>().map_or_else(|_| value.to_owned(), |number| short(&number))
 }

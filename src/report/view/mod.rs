@@ -13,7 +13,7 @@ mod watched;
 
 use std::sync::Arc;
 
-pub use baseline::{BaselineView, Compared, figures, text};
+pub use baseline::{BaselineView, Compared, figures};
 pub use pace::Pace;
 pub use ramp::{RampStage, RampView};
 pub use step::{StepState, StepView, Way};

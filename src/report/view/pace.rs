@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value as Json, json};
 
 use super::View;
-use crate::model::{Span, StepId, short};
+use crate::model::{Span, StepId, shown_number};
 use crate::report::text::ticking_text;
 
 /// How the quantity of a step with `progress` moves.
@@ -38,7 +38,7 @@ impl Pace {
                 let sign = if rate.as_f64().is_some_and(|rate| rate > 0.0) { "+" } else { "" };
                 let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
                 let left = left.map(|left| format!(", ~{} left", ticking_text(left))).unwrap_or_default();
-                Some(format!("{sign}{}{unit}/s{left}", short(rate)))
+                Some(format!("{sign}{}{unit}/s{left}", shown_number(rate)))
             }
             Self::Still { span, stall } => Some(format!("no progress for {} of {stall}", ticking_text(*span))),
         }

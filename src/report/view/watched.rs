@@ -1,6 +1,8 @@
 //! Probes and guards at one moment.
 
-use crate::model::{Summary, Time};
+use serde_json::Value as Json;
+
+use crate::model::{Summary, Time, shown_json};
 
 /// A probe at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +22,24 @@ pub struct ProbeView {
 /// One sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Its value as text; `None`: no data.
-    pub value: Option<String>,
+    /// Its value; `None`: no data.
+    pub value: Option<Json>,
     /// When it was asked for.
     pub at: Time,
     /// Since when every condition over it has held, where there is one and it does.
     pub good_since: Option<Time>,
+}
+
+impl Reading {
+    /// Its value as people read it.
+    pub fn shown(&self) -> Option<String> {
+        self.value.as_ref().map(|value| value.as_str().map_or_else(|| shown_json(value), str::to_owned))
+    }
+
+    /// Its value as text with all its digits, for programs.
+    pub fn text(&self) -> Option<String> {
+        self.value.as_ref().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
 }
 
 /// A guard at this moment.

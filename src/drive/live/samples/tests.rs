@@ -84,7 +84,7 @@ fn whoever_reads_it_sees_values_and_guards_as_the_runs_own_terminal_does() {
     let view = bench.seen(1_500);
     let reading = view.probes[0].reading.clone().expect("it has been asked");
     assert_eq!(
-        (reading.value.as_deref(), reading.at, view.probes[0].polled),
+        (reading.text().as_deref(), reading.at, view.probes[0].polled),
         (Some("2"), Time::from_millis(1_000), true)
     );
     assert_eq!(view.guards[0].health, Health::Healthy);
@@ -129,7 +129,7 @@ fn a_long_value_is_cut_and_a_torn_line_costs_only_itself() {
     bench.samples.file = None;
     bench.says(2_000, Ok(json!(2)));
     let reading = bench.seen(2_500).probes[0].reading.clone().expect("it has been asked");
-    assert_eq!(reading.value.as_deref(), Some("2"));
+    assert_eq!(reading.text().as_deref(), Some("2"));
 }
 
 #[test]
