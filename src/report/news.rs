@@ -77,6 +77,6 @@ impl NewsLines {
         let it = self.view.step(step);
         debug_assert!(matches!(it.state, StepState::Settled(_)), "the notice has just been taken in");
         let took = it.took?;
-        Some(if it.attempts > 1 { format!("{took}, {} attempts", it.attempts) } else { took.to_string() })
+        Some(it.attempts_told().map_or_else(|| took.to_string(), |attempts| format!("{took}, {attempts} attempts")))
     }
 }

@@ -136,7 +136,11 @@ fn phase_line(page: &Page<'_>, phase: &PhaseView, columns: Columns) -> Line {
 
 fn step_line(page: &Page<'_>, step: &StepView, columns: Columns) -> Line {
     let Columns { indent, names, .. } = columns;
-    let (mark, role, text) = state_text(page.now(), step);
+    let (mark, role, text) = if let StepState::Ramping { stage: RampStage::Holding { .. } } = &step.state {
+        ramp_text(step, Mark::Measuring, Role::Active, "holding") // for how long, says the right edge
+    } else {
+        state_text(page.now(), step)
+    };
     let mut left = Line::of(role, format!("{}{} ", " ".repeat(indent), page.theme.mark(mark)));
     let name_role = if step.state.is_active() { Role::Strong } else { name_role(&step.state) };
     let mut name = Line::of(name_role, &step.name).fit(names, page.theme.ellipsis());
@@ -172,7 +176,10 @@ pub(in crate::report) fn state_text(now: Time, step: &StepView) -> (Mark, Role, 
             let pace = pace.and_then(Pace::text).map(|pace| format!(", {pace}")).unwrap_or_default();
             (mark, role, format!("{verb}{}{pace}", try_text(*tries)))
         }
-        StepState::Ramping { stage } => ramp_text(now, step, stage),
+        StepState::Ramping { stage } => {
+            let (mark, role, does) = stage_text(now, stage);
+            ramp_text(step, mark, role, &does)
+        }
         StepState::Stopping { .. } => (Mark::Undoing, Role::Warn, "being stopped".into()),
         StepState::Measuring { what, way, .. } => {
             let (mark, role) = going(*way, Mark::Measuring);
@@ -190,21 +197,25 @@ pub(in crate::report) fn state_text(now: Time, step: &StepView) -> (Mark, Role, 
     }
 }
 
-/// `ramp at 25 (2 of 5), holding 31s of 40s, held by ana`
-fn ramp_text(now: Time, step: &StepView, stage: &RampStage) -> (Mark, Role, String) {
-    let Some(ramp) = &step.ramp else { return (Mark::Running, Role::Active, String::new()) };
-    let (mark, role, does) = match stage {
+/// What a ramp is at: `holding 31s of 40s`
+fn stage_text(now: Time, stage: &RampStage) -> (Mark, Role, String) {
+    match stage {
         RampStage::Setting => (Mark::Running, Role::Active, "being set".to_owned()),
-        RampStage::Confirming => (Mark::Measuring, Role::Active, "to be confirmed".to_owned()),
+        RampStage::Confirming => (Mark::Measuring, Role::Active, "confirming".to_owned()),
         RampStage::Holding { since, hold } => {
             let held = ticking_text(now.since(*since).min(*hold));
             (Mark::Measuring, Role::Active, format!("holding {held} of {hold}"))
         }
         RampStage::Kept { why } => (Mark::Paused, Role::Warn, why.clone()),
         RampStage::Standing => (Mark::Paused, Role::Warn, "stands".to_owned()),
-    };
+    }
+}
+
+/// `ramp at 25 (2 of 5), holding 31s of 40s, held by ana`
+fn ramp_text(step: &StepView, mark: Mark, role: Role, does: &str) -> (Mark, Role, String) {
+    let Some(ramp) = &step.ramp else { return (Mark::Running, Role::Active, String::new()) };
     let mut parts = vec![format!("ramp at {} ({} of {})", ramp.value, ramp.number, ramp.of)];
-    parts.extend(Some(does).filter(|does| !does.is_empty()));
+    parts.extend(Some(does.to_owned()).filter(|does| !does.is_empty()));
     parts.extend(ramp.held_by.as_ref().map(|who| format!("held by {who}")));
     let (mark, role) = if ramp.held_by.is_some() { (Mark::Paused, Role::Warn) } else { (mark, role) };
     (mark, role, parts.join(", "))
@@ -215,8 +226,7 @@ fn try_text((this, most): (u32, u32)) -> String {
 }
 
 fn settled_text(outcome: StepOutcome, step: &StepView) -> (Mark, Role, String) {
-    let attempts = step.attempts;
-    let after = if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() };
+    let after = step.attempts_told().map(|attempts| format!(" after {attempts} attempts")).unwrap_or_default();
     match outcome {
         StepOutcome::Done if step.released => (Mark::Done, Role::Good, format!("done{after}, and released")),
         StepOutcome::Done => (Mark::Done, Role::Good, format!("done{after}")),
@@ -236,6 +246,9 @@ fn right_of(page: &Page<'_>, step: &StepView) -> Line {
     match &step.state {
         StepState::Running { since, bound, way, .. } => timed(page, now.since(*since), Some(*bound), way_role(*way)),
         StepState::Measuring { since, bound, way, .. } => timed(page, now.since(*since), *bound, way_role(*way)),
+        StepState::Ramping { stage: RampStage::Holding { since, hold } } if *hold > Span::ZERO => {
+            bar(page, now.since(*since).min(*hold), *hold, [Role::Active, Role::Plain])
+        }
         StepState::Ramping { .. } => {
             let clock = step.ramp.as_ref().map(|ramp| ramp.clock);
             clock.map_or_else(Line::new, |clock| timed(page, clock.spent(now), clock.bound, Role::Active))
@@ -269,17 +282,17 @@ fn timed(page: &Page<'_>, spent: Span, bound: Option<Span>, role: Role) -> Line 
     let spent_text = ticking_text(spent);
     let Some(bound) = bound else { return Line::of(Role::Dim, spent_text) };
     let late = spent.millis() > bound.millis() / 5 * 4;
-    let text = format!("{spent_text} of {bound}");
-    let mut line = Line::new();
-    if page.width >= BAR_FROM {
-        let (full, empty) = page.theme.bar(ticking(spent).millis(), bound.millis(), BAR);
-        line.push(if late { Role::Warn } else { role }, full);
-        line.push(Role::Dim, empty);
-        line.push(Role::Plain, format!("{text:>18}"));
-    } else {
-        line.push(if late { Role::Warn } else { Role::Plain }, text);
+    bar(page, spent, bound, if late { [Role::Warn; 2] } else { [role, Role::Plain] })
+}
+
+/// `━━━━╌╌╌╌╌╌  12s of 1m` in the first role; where there is no room for a bar the text alone, in the second.
+fn bar(page: &Page<'_>, spent: Span, whole: Span, [role, alone]: [Role; 2]) -> Line {
+    let text = format!("{} of {whole}", ticking_text(spent));
+    if page.width < BAR_FROM {
+        return Line::of(alone, text);
     }
-    line
+    let (full, empty) = page.theme.bar(ticking(spent).millis(), whole.millis(), BAR);
+    Line::of(role, full).with(Role::Dim, empty).with(Role::Plain, format!("{text:>18}"))
 }
 
 /// What a step is counted as.

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Span, StepOutcome};
-use crate::report::sample;
-use crate::report::view::{Health, PhaseState, Reading, StepState, Way};
+use crate::report::sample::{self, PROMOTE};
+use crate::report::view::{Health, PhaseState, RampStage, RampView, Reading, StepState, Way};
 
 /// The view after these notices, `later` milliseconds after the last of them.
 fn view(notices: &[crate::report::Told], later: u64) -> View {
@@ -70,6 +70,34 @@ fn numbers_are_shown_to_six_digits_and_texts_as_they_are() {
     let screen = screen(&view, 80, 24);
     for shown in ["lag 199.333 bytes (", "errors 12345678 /s (", "new_writable 1.10000000001\n"] {
         assert!(screen.contains(shown), "{shown}: {screen}");
+    }
+}
+
+#[test]
+fn while_a_value_of_a_ramp_is_held_the_bar_shows_the_hold_and_else_the_time_of_all_values() {
+    let mut view = view(&sample::to_the_promotion(), 1_200);
+    let mut clock = Stopwatch::new(Some(Span::from_secs(7200)));
+    clock.start(Time::from_millis(view.now.millis() - 35_000));
+    view.steps[PROMOTE].ramp = Some(RampView { value: "25".into(), number: 3, of: 5, held_by: None, clock });
+    let held = RampStage::Holding { since: Time::from_millis(view.now.millis() - 31_000), hold: Span::from_secs(40) };
+    let row = |view: &View| {
+        let screen = screen(view, 80, 24);
+        screen.lines().find(|line| line.contains("promote ")).expect("it has a row").to_owned()
+    };
+    view.steps[PROMOTE].state = StepState::Ramping { stage: held };
+    assert_eq!(row(&view), "    ▹ promote       ramp at 25 (3 of 5), holding    ━━━━━━━━╌╌        31s of 40s");
+    view.steps[PROMOTE].state = StepState::Ramping { stage: RampStage::Confirming };
+    assert_eq!(row(&view), "    ▹ promote       ramp at 25 (3 of 5), confirming ╌╌╌╌╌╌╌╌╌╌         35s of 2h");
+}
+
+#[test]
+fn one_attempt_for_each_value_of_a_ramp_is_nothing_to_tell() {
+    let mut view = view(&sample::to_the_promotion(), 1_200);
+    let clock = Stopwatch::new(None);
+    view.steps[PROMOTE].ramp = Some(RampView { value: "100".into(), number: 5, of: 5, held_by: None, clock });
+    for (attempts, told) in [(5, None), (6, Some(6))] {
+        view.steps[PROMOTE].attempts = attempts;
+        assert_eq!(view.steps[PROMOTE].attempts_told(), told);
     }
 }
 

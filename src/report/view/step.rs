@@ -32,6 +32,14 @@ pub struct StepView {
     pub pace: Option<Pace>,
 }
 
+impl StepView {
+    /// How many attempts it took, where that is more than it takes anyway: one, or one for each value of a ramp.
+    pub fn attempts_told(&self) -> Option<u32> {
+        let anyway = self.ramp.as_ref().map_or(1, |ramp| ramp.number);
+        usize::try_from(self.attempts).is_ok_and(|attempts| attempts > anyway).then_some(self.attempts)
+    }
+}
+
 /// Where a step stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepState {
