@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the `run` scripts of the examples share: one case is one rig, one run of the runbook beside us, and a verdict.
-# Sourced by a script that has set `here`, `name` (of the case), `runbook` and `file`.
+# Sourced, after rig.sh, by a script that has set `here`, `name` (of the case), `runbook` and `file`.
 
 fail() {
   echo "case $name: $*" >&2
@@ -30,12 +30,36 @@ await_event() {
   happened "$@" || fail "no event $*"
 }
 
+# kill_at EVENT [MORE]: the orchestrator is gone in the middle of what has just begun.
+kill_at() {
+  await_event "$@"
+  kill -9 "$run_pid"
+  ends_with 137
+}
+# moment_of EVENT [MORE]: when it first happened, in ms, by the run's own account.
+moment_of() {
+  local at
+  at=$(grep -E "\"event\":\"$1\".*${2:-}" "$RIG/events" | sed -n '1s/.*"at":"\([^"]*\)".*/\1/p')
+  [[ -n $at ]] || fail "no event $*"
+  date -d "$at" +%s%3N
+}
+
+# A rig for this case, which ends with it.
+bring_up() {
+  echo "case $name ..." >&2
+  RIG=$(RIG_OWNER=$$ "$here/rig" up)
+  export RIG
+  trap 'end_of_case $?' EXIT
+  # shellcheck source=/dev/null
+  source "$RIG/env"
+}
 # Whatever happened: nothing is left but, if asked for, the folder of a failed case.
 end_of_case() {
   trap - EXIT
   [[ -z ${run_pid:-} ]] || kill "$run_pid" 2>/dev/null || true
   if (($1)); then
-    tail -n 20 "$RIG/events" "$RIG/said" >&2 || true
+    sed -n 's/.*"at":"[^T]*T\([^"]*\)".*"sentence":"\(.*\)"}$/\1  \2/p' "$RIG/events" | tail -n 20 >&2 || true
+    tail -n 20 "$RIG/said" >&2 || true
     if [[ -n ${KEEP:-} ]]; then
       echo "kept, and running: RIG=$RIG" >&2
       exit "$1"

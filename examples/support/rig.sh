@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# What the rigs of the examples share: free ports, servers that run as somebody unprivileged, HAProxy's admin socket,
-# and an end that leaves nothing. Sourced. RIG is the folder of one rig; RUN_AS whom its servers run as, if not as us;
-# PORT_ADMIN where its HAProxy takes orders.
+# What the rigs of the examples share: waiting, free ports, and servers that run as somebody unprivileged. Sourced. RIG is
+# the folder of one rig; RUN_AS whom its servers run as, if not as us.
 
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -40,19 +39,4 @@ become_owner() { # in place of this shell, so that its number is the program's
   cd "$RIG" || exit
   [[ -z $RUN_AS ]] || set -- setpriv --reuid "$RUN_AS" --regid "$(id -g "$RUN_AS")" --clear-groups -- "$@"
   exec "$@"
-}
-
-# Asks HAProxy over its own socket; its lines are in `haproxy_said`.
-ask_haproxy() {
-  exec 3<>"/dev/tcp/127.0.0.1/$PORT_ADMIN"
-  echo "$*" >&3
-  mapfile -t -u 3 haproxy_said
-  exec 3>&-
-}
-
-# The same for an order, which succeeds in silence.
-proxy() {
-  ask_haproxy "$*"
-  local said="${haproxy_said[*]}"
-  [[ -z ${said//[[:space:]]/} ]] || die "HAProxy: $said"
 }

@@ -4,19 +4,15 @@
 # There are two versions of the service, `old` and `new`, and a Redis for each.
 # shellcheck source=../support/rig.sh
 source "${BASH_SOURCE[0]%/*}/../support/rig.sh"
+# shellcheck source=../support/parts.sh
+source "${BASH_SOURCE[0]%/*}/../support/parts.sh"
+# shellcheck source=../support/haproxy.sh
+source "${BASH_SOURCE[0]%/*}/../support/haproxy.sh"
 # shellcheck source=/dev/null
 source "$RIG/rig.env" # ports, RUN_AS
 
 service=$target/debug/examples/shift-service
 load=$target/debug/examples/shift-load
-
-# Everything that the rig starts, in the order in which it is started.
-parts=(redis-old redis-new service-old service-new haproxy load prometheus)
-
-# The number of a part's process, in REPLY, if it runs and is ours: a number may have been given to somebody else since.
-running() {
-  { read -r REPLY <"$RIG/$1.pid"; } 2>/dev/null && [[ $(readlink "/proc/$REPLY/cwd") == "$RIG" ]]
-}
 
 # http PORT METHOD PATH [JSON]: prints the answer, head and all.
 http() {

@@ -1,0 +1,43 @@
+//! The programs of the pattern rigs: who writes steadily, who checks afterwards, what can be cut in two, and the table.
+//!
+//! | | |
+//! |---|---|
+//! | `ledger-load DIR DOOR PROXY [SERVER...]` | writes to the store at PROXY, and past it to each SERVER, until it is told to end |
+//! | `check DIR STORE` | holds the ledgers in DIR against the store that is in force |
+//! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
+//! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
+//!
+//! DOOR is a port for questions and orders over HTTP. A store is a URL; its scheme says how it is spoken to.
+
+mod check;
+#[path = "../../support/http.rs"]
+mod http;
+mod ledger;
+mod link;
+mod load;
+mod store;
+mod table;
+#[path = "../../support/tally.rs"]
+mod tally;
+
+use std::error::Error;
+
+type Failure = Box<dyn Error>;
+
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let task = async {
+        match words[..] {
+            ["ledger-load", dir, door, proxy, ref servers @ ..] => {
+                load::drive(dir.as_ref(), door.parse()?, proxy, servers).await
+            }
+            ["check", dir, store] => check::check(dir.as_ref(), store).await,
+            ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
+            ["table", file] => table::print(file.as_ref()),
+            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | link DOOR LISTEN=TARGET... | table FILE".into()),
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, task)
+}
