@@ -23,7 +23,7 @@ impl Calendar {
 
     /// Until when the window is open, if it is now.
     pub fn open_until(&self, now: Wall) -> Option<Wall> {
-        self.openings(now).filter(|(from, to)| *from <= now && now < *to).map(|(_, to)| to).max()
+        self.openings(now).into_iter().find(|(from, to)| *from <= now && now < *to).map(|(_, to)| to)
     }
 
     /// Whether work that takes at most `needs` may start now and be over before the window closes.
@@ -34,13 +34,26 @@ impl Calendar {
     /// The next moment from now on at which such work may start; `None` where no opening is that long.
     pub fn next_start(&self, now: Wall, needs: Span) -> Option<Wall> {
         self.openings(now)
-            .filter(|(from, to)| *from < latest_start(*to, needs) && now < latest_start(*to, needs))
+            .into_iter()
+            .find(|(from, to)| *from < latest_start(*to, needs) && now < latest_start(*to, needs))
             .map(|(from, _)| from.max(now))
-            .min()
     }
 
-    /// Openings from yesterday to a week and a day from now.
-    fn openings(&self, now: Wall) -> impl Iterator<Item = (Wall, Wall)> + '_ {
+    /// Openings from yesterday to a week and a day from now, in their order; those that overlap or touch are one.
+    fn openings(&self, now: Wall) -> Vec<(Wall, Wall)> {
+        let mut each: Vec<(Wall, Wall)> = self.openings_of_days(now).collect();
+        each.sort_unstable();
+        let mut joined: Vec<(Wall, Wall)> = Vec::new();
+        for (from, to) in each {
+            match joined.last_mut() {
+                Some((_, end)) if from <= *end => *end = to.max(*end),
+                Some(_) | None => joined.push((from, to)),
+            }
+        }
+        joined
+    }
+
+    fn openings_of_days(&self, now: Wall) -> impl Iterator<Item = (Wall, Wall)> + '_ {
         let today = Timestamp::from_millisecond(now.millis())
             .unwrap_or(Timestamp::UNIX_EPOCH)
             .to_zoned(self.zone.clone())
@@ -56,8 +69,8 @@ impl Calendar {
         })
     }
 
-    /// A time of a day in the window's zone. What a change of clocks leaves out counts as its end; what comes twice, as its
-    /// first coming (jiff's "compatible" reading, RFC 5545).
+    /// A time of a day in the window's zone. What a change of clocks leaves out is as much later as clocks are put forward;
+    /// what comes twice is its first coming (jiff's "compatible" reading, RFC 5545).
     fn at(&self, midnight: DateTime, minutes: i64) -> Option<Wall> {
         let local = midnight.checked_add(minutes.minutes()).ok()?;
         let zoned = local.to_zoned(self.zone.clone()).ok()?;
@@ -110,8 +123,29 @@ mod tests {
 
     #[test]
     fn a_change_of_clocks_moves_the_window_with_the_people() {
-        // Berlin leaves summer time on 25 October 2026: 01:00-05:00 lasts five hours that night.
+        // Berlin leaves summer time on 25 October 2026: 01:00-05:00 lasts five hours that night...
         let window = calendar(&["Sun 01:00-05:00"], "Europe/Berlin");
         assert_eq!(window.open_until(at("2026-10-24T23:00:00Z")), Some(at("2026-10-25T04:00:00Z")));
+        // ...and begins it on 28 March 2027: it lasts three. What needs three and a half may not start.
+        assert_eq!(window.open_until(at("2027-03-28T00:00:00Z")), Some(at("2027-03-28T03:00:00Z")));
+        let needs = Span::from_secs(3 * 3600 + 1800);
+        assert!(window.may_start(at("2026-10-24T23:00:00Z"), needs));
+        assert!(!window.may_start(at("2027-03-28T00:00:00Z"), needs));
+        assert_eq!(window.next_start(at("2027-03-28T00:00:00Z"), needs), Some(at("2027-04-03T23:00:00Z")));
+        // The hour from 02:00 to 03:00 is left out that night: who opens then opens a week later.
+        let gap = calendar(&["Sun 02:00-03:00"], "Europe/Berlin");
+        assert_eq!(gap.next_start(at("2027-03-28T00:00:00Z"), Span::ZERO), Some(at("2027-04-04T00:00:00Z")));
+    }
+
+    #[test]
+    fn openings_that_touch_or_overlap_are_one() {
+        let needs = Span::from_secs(7200);
+        for open in [&["daily 00:00-24:00"][..], &["daily 00:00-13:00", "daily 12:00-24:00"]] {
+            let always = calendar(open, "Europe/Berlin");
+            assert!(always.may_start(at("2026-11-20T22:30:00Z"), needs), "shortly before midnight");
+        }
+        let night = calendar(&["Fri 20:00-24:00", "Sat 00:00-02:00"], "UTC");
+        assert_eq!(night.open_until(at("2026-11-20T23:00:00Z")), Some(at("2026-11-21T02:00:00Z")));
+        assert!(!night.may_start(at("2026-11-21T00:30:00Z"), needs));
     }
 }
