@@ -321,8 +321,9 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
         let guard = plan.guard(id);
         let verdict = gauge.health(id).and_then(|health| health.verdict);
         // A history of one sample says nothing.
-        let verdict = verdict.filter(|_| plan.condition(guard.require).series.is_empty());
-        let compares = plan.condition(guard.require).reads_baseline;
+        let condition = guard.rule.condition().map(|watched| plan.condition(watched.require));
+        let verdict = verdict.filter(|_| condition.is_none_or(|condition| condition.series.is_empty()));
+        let compares = condition.is_some_and(|condition| condition.reads_baseline);
         let kind = match verdict {
             Some(_) if compares => Kind::Unchecked,
             Some(Verdict::Holds) => Kind::Fact,
@@ -331,8 +332,13 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
             None => Kind::Unchecked,
         };
         let standing = if compares { NO_BASELINE } else { standing(verdict) };
-        let text = format!("`{}` {standing}", plan.condition(guard.require).text);
-        remarks.push(Remark { kind, about: format!("guard {}", guard.name), text });
+        let text = match (condition, verdict) {
+            (Some(condition), _) => format!("`{}` {standing}", condition.text),
+            (None, Some(Verdict::NoData)) => "a counter of it has no data".to_owned(),
+            (None, Some(_)) => "its counters count; what they grow by is judged in a run".to_owned(),
+            (None, None) => "its counters could not be asked".to_owned(),
+        };
+        remarks.push(Remark { kind, about: format!("{} {}", guard.kind(), guard.name), text });
     }
 }
 

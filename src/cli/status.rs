@@ -17,7 +17,7 @@ use super::stage::theme;
 use crate::drive::live::clock;
 use crate::drive::live::samples::Readings;
 use crate::engine::RampAt;
-use crate::model::{Plan, RunOutcome, Span, StepId};
+use crate::model::{Plan, RunOutcome, Span, StepId, number};
 use crate::report::layout;
 use crate::report::story::next_moves;
 use crate::report::text::{Line, Role};
@@ -146,7 +146,16 @@ fn guards(past: &Past) -> Json {
             Health::Breached => ("breached", 0),
             Health::Blind => ("blind", 0),
         };
-        json!({ "guard": guard.name, "health": word, "failing": failing })
+        let mut object = json!({ "guard": guard.name, "health": word, "failing": failing });
+        if let Some(spend) = &guard.spend {
+            object["spent"] = json!({
+                "bad": spend.bad.grown,
+                "total": spend.total.as_ref().map(|total| &total.grown),
+                "allowed": spend.allowed,
+                "percent": number(spend.percent()),
+            });
+        }
+        object
     });
     object.collect()
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::engine::{Act, Answer, Command, Event, Notice};
 use crate::journal::{Clock, Extension, Who};
-use crate::model::{FactId, Summaries, Time};
+use crate::model::{FactId, Spends, Summaries, Time};
 
 /// An event with all that is known about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Fact {
     pub outputs: BTreeMap<String, Json>,
     /// The figures of the baseline, with [`Event::BaselineTaken`] and [`Event::BaselineBlind`].
     pub baseline: Summaries,
+    /// What a budget has spent, with [`Event::SpendNoted`].
+    pub spent: Spends,
     /// Digest of what was sent.
     pub sent: Option<String>,
     /// Who asked for it.
@@ -38,6 +40,7 @@ impl Fact {
             evidence: None,
             outputs: BTreeMap::new(),
             baseline: Summaries::new(),
+            spent: Spends::new(),
             sent: None,
             who: None,
             clock: None,
@@ -64,7 +67,9 @@ impl Fact {
     pub fn urgency(&self) -> Urgency {
         match &self.event {
             Event::RunBegan | Event::RunResumed => Urgency::Beginning,
-            Event::GuardBreached { .. }
+            // What is spent is on record before what follows from it.
+            Event::SpendNoted { .. }
+            | Event::GuardBreached { .. }
             | Event::GuardBlind { .. }
             | Event::GateAnswered { answer: Answer::NoGo, .. }
             | Event::OperatorAsked {

@@ -60,7 +60,12 @@ impl Reserve {
     /// The bytes that must be there.
     pub(super) fn bytes(&self, plan: &Plan) -> u64 {
         let restored = plan.about().restored.len() as u64 * 4 * RECORD;
-        AT_ANY_TIME + baseline_bytes(plan) + restored + self.undos + self.running * (OUTPUTS_MAX as u64 + 8 * RECORD)
+        AT_ANY_TIME
+            + baseline_bytes(plan)
+            + budget_bytes(plan)
+            + restored
+            + self.undos
+            + self.running * (OUTPUTS_MAX as u64 + 8 * RECORD)
     }
 }
 
@@ -68,6 +73,12 @@ impl Reserve {
 fn baseline_bytes(plan: &Plan) -> u64 {
     let probes = plan.baseline().into_iter().flat_map(|baseline| &baseline.probes);
     probes.map(|probe| plan.probe(*probe).name.len() as u64 + 40).sum()
+}
+
+/// What budgets have spent, which the end of the run keeps: their names and two counters each.
+fn budget_bytes(plan: &Plan) -> u64 {
+    let budgets = plan.guards().iter().filter(|guard| guard.rule.budget().is_some());
+    budgets.map(|guard| guard.name.len() as u64 + 256).sum()
 }
 
 fn undo_bytes(plan: &Plan, step: StepId) -> u64 {

@@ -20,7 +20,7 @@ use crate::journal::record::EVIDENCE_MAX;
 use crate::journal::{
     Clock, Encoded, Hash, Header, JournalError, Moment, NoRoom, Opened, Reader, Record, Torn, Via, Who, Writer,
 };
-use crate::model::{AttemptEnd, FactId, Part, Plan, RunOutcome, Span, StepId, Summaries, Time};
+use crate::model::{AttemptEnd, FactId, Part, Plan, RunOutcome, Span, Spends, StepId, Summaries, Time};
 
 /// Why a run cannot be taken up.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,8 @@ pub struct Session {
     taken_over: bool,
     /// The last samples of the baseline's probes.
     now_measured: BTreeMap<String, Json>,
+    /// What budgets have spent.
+    now_spent: Spends,
 }
 
 /// What is folded from records, while they are written and again when they are read.
@@ -72,6 +74,7 @@ struct Memory {
     /// By open question: what it was last judged by.
     said: BTreeMap<Question, String>,
     baseline: Summaries,
+    spent: Spends,
     /// By number of the fact, from 1.
     times: Vec<Time>,
     /// The moment of the last record.
@@ -89,6 +92,7 @@ impl Memory {
             outputs: BTreeMap::new(),
             said: BTreeMap::new(),
             baseline: Summaries::new(),
+            spent: Spends::new(),
             times: Vec::new(),
             last: Moment { at: Time::ZERO, wall: header.wall },
             stamp: (Time::ZERO, header.clock.clone()),
@@ -124,6 +128,7 @@ impl Memory {
         if record.event == Event::BaselineTaken && ended {
             self.baseline.clone_from(&record.baseline);
         }
+        self.spent.extend(record.spent.clone());
         for output in outbox.outputs() {
             match *output {
                 Output::Do(command) => self.order(command, record.at, plan),
@@ -138,6 +143,11 @@ impl Memory {
         self.reserve.note(command, plan);
         if let Command::Forget { step } = command {
             self.outputs.remove(&step);
+        }
+        if let Command::UnwatchGuard { guard } = command
+            && let Some(spend) = self.spent.get_mut(&plan.guard(guard).name)
+        {
+            spend.close();
         }
         if let Command::Withdraw { question } = command {
             self.said.remove(&question);
@@ -179,7 +189,16 @@ impl Session {
     pub fn begin(plan: Arc<Plan>, header: Header, writer: Writer) -> Self {
         let memory = Memory::new(&header);
         let engine = Engine::new(Arc::clone(&plan));
-        Self { plan, engine, header, writer, memory, taken_over: false, now_measured: BTreeMap::new() }
+        Self {
+            plan,
+            engine,
+            header,
+            writer,
+            memory,
+            taken_over: false,
+            now_measured: BTreeMap::new(),
+            now_spent: Spends::new(),
+        }
     }
 
     /// Takes a run up where its journal ends (R21a): every record goes through the engine again, and must lead to what was
@@ -216,7 +235,10 @@ impl Session {
         // Only now is anything changed: a run that this tool cannot take up is left as it is.
         let (writer, torn) = opened.go_on(position)?;
         let now_measured = BTreeMap::new();
-        Ok((Self { plan, engine, header, writer, memory, taken_over: true, now_measured }, torn))
+        Ok((
+            Self { plan, engine, header, writer, memory, taken_over: true, now_measured, now_spent: Spends::new() },
+            torn,
+        ))
     }
 
     /// Takes in what arrived together, and every deadline that is due; decides; appends it as one group; syncs once. Only
@@ -289,6 +311,7 @@ impl Session {
             evidence: fact.evidence.map(|text| shortened(text, EVIDENCE_MAX)),
             outputs: fact.outputs,
             baseline: fact.baseline,
+            spent: if ends { std::mem::take(&mut self.now_spent) } else { fact.spent },
             after: if ends { std::mem::take(&mut self.now_measured) } else { BTreeMap::new() },
             sent: fact.sent,
             who: fact.who,
@@ -398,6 +421,16 @@ impl Session {
     /// Says what the probes of the baseline gave last: the record that ends the run keeps it.
     pub fn note_measured(&mut self, samples: BTreeMap<String, Json>) {
         self.now_measured = samples;
+    }
+
+    /// What budgets had spent when that was last written down; what happens while their scope is closed is not counted.
+    pub fn spent(&self) -> &Spends {
+        &self.memory.spent
+    }
+
+    /// Says what budgets have spent by now: the record that ends the run keeps it.
+    pub fn note_spent(&mut self, spent: Spends) {
+        self.now_spent = spent;
     }
 
     /// The hash that covers every record so far.

@@ -2,8 +2,8 @@
 
 use crate::model::{
     About, Action, Condition, ConditionId, Criterion, Draft, Gate, Guard, NoData, OnBreach, OnDoubt, OnInterrupt, OnNo,
-    OnStop, Plan, Policy, Retry, Rollback, Run, RunCommand, Scope, Span, Step, StepId, Survivors, Target, Template,
-    WayHome, Work,
+    OnStop, Plan, Policy, Retry, Rollback, Rule, Run, RunCommand, Scope, Span, Step, StepId, Survivors, Target,
+    Template, Watched, WayHome, Work,
 };
 
 /// A draft under construction: a chain, unless a step says otherwise.
@@ -123,11 +123,7 @@ impl Sketch {
         self.0.guards.push(Guard {
             name: "errors".to_owned(),
             scope: Scope::Everywhere,
-            every: Span::from_secs(1),
-            require,
-            warn: None,
-            failures: 2,
-            of: 3,
+            rule: Rule::Condition(Watched { every: Span::from_secs(1), require, warn: None, failures: 2, of: 3 }),
             no_data: NoData::Fail,
             on_breach: OnBreach::Rollback(Rollback::TO_START),
             remedy: None,

@@ -117,6 +117,7 @@ impl Engine {
     /// Whether a guard reads a baseline that is not there: it would have no data, and sleeps.
     pub(crate) fn lacks_its_baseline(&self, guard: crate::model::GuardId) -> bool {
         let plan = &self.plan.0;
-        plan.condition(plan.guard(guard).require).reads_baseline && self.baseline != BaselineState::Taken
+        let watched = plan.guard(guard).rule.condition();
+        watched.is_some_and(|it| plan.condition(it.require).reads_baseline) && self.baseline != BaselineState::Taken
     }
 }

@@ -55,6 +55,11 @@ pub enum Event {
         /// Which.
         guard: GuardId,
     },
+    /// What a budget has spent was written down beside this event. Nothing follows.
+    SpendNoted {
+        /// Which.
+        guard: GuardId,
+    },
     /// What the `require` of a step's undo says, all together: the first verdict of a watch and each change.
     WayBackJudged {
         /// The step whose undo it is.

@@ -145,6 +145,7 @@ impl Engine {
             Event::GuardBlind { guard } => self.take_blindness(*guard, &mut out),
             Event::GuardWarned { guard } => self.tell_of_guard(*guard, Notice::GuardWarned { guard: *guard }, &mut out),
             Event::GuardEased { guard } => self.tell_of_guard(*guard, Notice::GuardEased { guard: *guard }, &mut out),
+            Event::SpendNoted { .. } => {}
             Event::WayBackJudged { step, verdict } => self.note_way_back(*step, *verdict, &mut out),
             Event::ProgressStalled { attempt } => self.stall(*attempt, &mut out),
             Event::GateAnswered { gate, answer } => self.pass_gate(*gate, *answer, &mut out),

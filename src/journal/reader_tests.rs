@@ -37,6 +37,7 @@ pub(in crate::journal) fn record(evidence: &str) -> Record {
         evidence: Some(evidence.to_owned()),
         outputs: std::collections::BTreeMap::new(),
         baseline: std::collections::BTreeMap::new(),
+        spent: std::collections::BTreeMap::new(),
         after: std::collections::BTreeMap::new(),
         sent: None,
         who: None,

@@ -35,7 +35,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::{Command, Deadline, Event};
-use crate::model::{FactId, PhaseId, RunId, Span, StepId, Summaries, Time};
+use crate::model::{FactId, PhaseId, RunId, Span, Spends, StepId, Summaries, Time};
 
 /// The format of the lines that this tool writes.
 pub const JOURNAL: u32 = 1;
@@ -138,6 +138,9 @@ pub struct Record {
     /// The figures of the baseline, with the event that it was taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub baseline: Summaries,
+    /// What budgets have spent, where that is worth writing down, and with the event that ended the run.
+    #[serde(default, skip_serializing_if = "Spends::is_empty")]
+    pub spent: Spends,
     /// The last samples of the baseline's probes, with the event that ended the run: what to compare it with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub after: BTreeMap<String, Json>,

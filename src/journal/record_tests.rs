@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::{Act, Answer, Asked, Origin, Question, Rung};
-use crate::model::{Attempt, AttemptEnd, AttemptId, GuardId, Part, PhaseId, StepId, Summary, Target, Verdict};
+use crate::model::{
+    Attempt, AttemptEnd, AttemptId, Counted, GuardId, Part, PhaseId, Spend, Spends, StepId, Summary, Target, Verdict,
+};
 
 fn attempts() -> impl Strategy<Value = AttemptId> {
     (0..9usize, prop_oneof![Just(Part::Forward), (0..3u16).prop_map(Part::Undo)], 0..4).prop_map(
@@ -77,7 +79,7 @@ prop_compose! {
     ) -> Record {
         Record {
             n: FactId(0), group: 0, more: 0, at: Time::from_millis(at), wall: Wall::from_millis(wall), event, evidence,
-            outputs, baseline: Summaries::new(), after: BTreeMap::new(), sent: None, who: Some(Who { user: "ops".to_owned(), via: Via::Socket, reason }), clock: None,
+            outputs, baseline: Summaries::new(), spent: Spends::new(), after: BTreeMap::new(), sent: None, who: Some(Who { user: "ops".to_owned(), via: Via::Socket, reason }), clock: None,
             extend: Vec::new(), decided,
         }
     }
@@ -136,6 +138,17 @@ fn the_names_of_a_record_never_change() {
         evidence: Some("exit 0".to_owned()),
         outputs: BTreeMap::from([("rows".to_owned(), Json::from(5))]),
         baseline: Summaries::from([("lag".to_owned(), summary)]),
+        spent: Spends::from([(
+            "lost".to_owned(),
+            Spend {
+                bad: Counted { grown: 12.into(), last: Some(112.into()) },
+                total: Some(Counted { grown: 9000.into(), last: None }),
+                allowed: 20.into(),
+                counted: Span::from_secs(60),
+                at: Time::from_millis(81_000),
+                breached: false,
+            },
+        )]),
         after: BTreeMap::from([("lag".to_owned(), Json::from(7))]),
         sent: Some("ab".to_owned()),
         who: Some(Who { user: "ops".to_owned(), via: Via::CommandLine, reason: None }),
@@ -145,5 +158,5 @@ fn the_names_of_a_record_never_change() {
     };
     let mut line = Vec::new();
     write_line(&record, Hash::NONE, &mut line);
-    insta::assert_snapshot!(String::from_utf8_lossy(&line), @r#"{"n":12,"group":7,"more":1,"at":81234,"wall":"2026-11-20T12:15:00.123Z","event":{"attempt_ended":{"attempt":{"step":3,"part":"forward","number":1},"end":"done"}},"evidence":"exit 0","outputs":{"rows":5},"baseline":{"lag":{"avg":2,"min":1,"max":3,"p50":2,"p99":3,"last":3,"count":3}},"after":{"lag":7},"sent":"ab","who":{"user":"ops","via":"command_line"},"clock":{"boot":"b","ms":5},"extend":[{"deadline":"run","by":1000}],"decided":[{"disarm":{"deadline":"run"}}],"hash":"94a3cb2381451dafc75df84d8644b326e8d1b2e677a6a1168378e73312c3cbf2"}"#);
+    insta::assert_snapshot!(String::from_utf8_lossy(&line), @r#"{"n":12,"group":7,"more":1,"at":81234,"wall":"2026-11-20T12:15:00.123Z","event":{"attempt_ended":{"attempt":{"step":3,"part":"forward","number":1},"end":"done"}},"evidence":"exit 0","outputs":{"rows":5},"baseline":{"lag":{"avg":2,"min":1,"max":3,"p50":2,"p99":3,"last":3,"count":3}},"spent":{"lost":{"bad":{"grown":12,"last":112},"total":{"grown":9000},"allowed":20,"counted":60000,"at":81000}},"after":{"lag":7},"sent":"ab","who":{"user":"ops","via":"command_line"},"clock":{"boot":"b","ms":5},"extend":[{"deadline":"run","by":1000}],"decided":[{"disarm":{"deadline":"run"}}],"hash":"1a07690e1ea0d9cf7e248bbe490faae0234175303f0cc757787680d874af567c"}"#);
 }

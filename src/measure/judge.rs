@@ -7,6 +7,7 @@
 //! Pure: times are arguments. It must not know what a question is for (`K` is the asker's own), nor how a sample is
 //! taken; it says which probes are needed and when the next poll of each is due ([`Judge::needed`]).
 
+mod budget;
 mod guard;
 mod probe;
 mod progress;
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
+use self::budget::Account;
 use self::guard::{Level, Rule, Turn, Watch};
 use self::probe::{Probe, Sample};
 use self::progress::Watchdog;
@@ -27,8 +29,8 @@ use self::question::{Asking, Terms};
 use super::baseline::{Sampling, in_words};
 use super::{Locals, Names, Program, Scope, Series, compile};
 use crate::model::{
-    AttemptId, Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Progress, Span, StepOutcome,
-    Summaries, Time, Value, Verdict,
+    AttemptId, Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Progress, Span, Spend,
+    StepOutcome, Summaries, Time, Value, Verdict,
 };
 
 pub use self::guard::Health;
@@ -66,6 +68,15 @@ pub enum Finding<K> {
         /// Which.
         guard: GuardId,
         /// By which values.
+        evidence: String,
+    },
+    /// What a budget has spent is worth writing down: it was opened, has grown, or is breached.
+    SpendNoted {
+        /// Which.
+        guard: GuardId,
+        /// What it has spent.
+        spend: Spend,
+        /// The same in words.
         evidence: String,
     },
     /// So many of its samples failed what it warns of, and did not before.
@@ -110,6 +121,9 @@ pub enum Finding<K> {
 pub struct Judge<K> {
     conditions: Vec<Prepared>,
     rules: BTreeMap<Watched, Rule>,
+    budgets: BTreeMap<GuardId, Account>,
+    /// When the phases under way end at the latest.
+    ends: Option<Time>,
     probes: Vec<Probe>,
     probes_by_name: BTreeMap<String, usize>,
     asked: BTreeMap<K, Asking>,
@@ -222,6 +236,8 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             probes_by_name: plan.probes().iter().enumerate().map(|(at, probe)| (probe.name.clone(), at)).collect(),
             asked: BTreeMap::new(),
             values: BTreeMap::new(),
+            budgets: accounts(plan),
+            ends: None,
             watched: BTreeMap::new(),
             watchdogs: BTreeMap::new(),
             baseline: plan.baseline().cloned(),
@@ -291,8 +307,12 @@ impl<K: Copy + Ord + Debug> Judge<K> {
 
     /// Watches a guard from now on, with counts that start anew.
     pub fn watch_guard(&mut self, guard: GuardId, now: Time, scope: &dyn Scope) -> Vec<Finding<K>> {
-        self.unwatch_guard(guard);
         self.order += 1;
+        if let Some(account) = self.budgets.get_mut(&guard) {
+            account.watch(now, self.order);
+            return Vec::new();
+        }
+        self.leave(guard);
         let mut findings = Vec::new();
         for level in Level::ALL {
             let Some(rule) = self.rules.get(&(guard, level)) else { continue };
@@ -310,7 +330,34 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     }
 
     /// Watches it no longer.
-    pub fn unwatch_guard(&mut self, guard: GuardId) {
+    pub fn unwatch_guard(&mut self, guard: GuardId) -> Vec<Finding<K>> {
+        self.leave(guard);
+        let Some(account) = self.budgets.get_mut(&guard) else { return Vec::new() };
+        if !account.unwatch() {
+            return Vec::new();
+        }
+        let spend = account.spend();
+        vec![Finding::SpendNoted { guard, evidence: spend.to_string(), spend }]
+    }
+
+    /// Goes on with what a budget had spent when that was last written down.
+    pub fn restore_spend(&mut self, guard: GuardId, spend: &Spend) {
+        if let Some(account) = self.budgets.get_mut(&guard) {
+            account.restore(spend);
+        }
+    }
+
+    /// What a budget has spent.
+    pub fn spend(&self, guard: GuardId) -> Option<Spend> {
+        self.budgets.get(&guard).map(Account::spend)
+    }
+
+    /// Says when the phases under way end at the latest: until then budgets carry on the present rate.
+    pub fn expect_end(&mut self, ends: Option<Time>) {
+        self.ends = ends;
+    }
+
+    fn leave(&mut self, guard: GuardId) {
         for level in Level::ALL {
             let Some(watch) = self.watched.remove(&(guard, level)) else { continue };
             for seen in &watch.probes {
@@ -371,6 +418,11 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             let watch = self.watched.get_mut(&guard).expect("a reader of a probe is watched");
             if watch.note(probe, &sample) && watch.is_due(&self.rules[&guard], &self.probes, arrived) {
                 findings.extend(self.judge_guard(guard, arrived, scope));
+            }
+        }
+        for (&guard, account) in &mut self.budgets {
+            if account.reads(probe) && account.note(probe, &sample) {
+                findings.extend(judge_budget(guard, account, sample.asked, self.ends));
             }
         }
         for dog in self.watchdogs.values_mut().filter(|dog| dog.probe == probe) {
@@ -437,9 +489,13 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             let questions = readers.questions.iter().map(|key| self.asked[key].next_poll(id, probe));
             let guards = readers.guards.iter().map(|guard| self.watched[guard].next_poll(id, probe));
             let sampled = self.sampling.as_ref().and_then(|sampling| sampling.next_poll(id, probe.next_regular()));
+            let budgets = self.budgets.values().filter(|account| account.reads(id));
+            let budgets = budgets.map(|account| account.next_poll(probe));
             let dogs = self.watchdogs.values().filter(|dog| dog.probe == id);
             let watched = dogs.map(|dog| dog.next_poll(probe.next_regular()));
-            needed.extend(questions.chain(guards).chain(sampled).chain(watched).min().map(|due| (id, due)));
+            needed.extend(
+                questions.chain(guards).chain(budgets).chain(sampled).chain(watched).min().map(|due| (id, due)),
+            );
         }
         needed
     }
@@ -451,6 +507,9 @@ impl<K: Copy + Ord + Debug> Judge<K> {
 
     /// How a watched guard stands, for people.
     pub fn health(&self, guard: GuardId) -> Option<Health<'_>> {
+        if let Some(account) = self.budgets.get(&guard) {
+            return account.health();
+        }
         let breach = (guard, Level::Breach);
         self.watched.get(&breach).map(|watch| watch.health(&self.rules[&breach]))
     }
@@ -542,9 +601,36 @@ impl<K: Copy + Ord + Debug> Judge<K> {
 /// What a guard watches, level by level.
 fn rules(plan: &Plan, id: GuardId) -> impl Iterator<Item = (Watched, Rule)> {
     let guard = plan.guard(id);
-    let levels = [(Level::Breach, Some(guard.require)), (Level::Warn, guard.warn)];
-    let rule = |condition| Rule::of(guard, condition, plan.condition(condition));
-    levels.into_iter().filter_map(move |(level, condition)| Some(((id, level), rule(condition?))))
+    guard.rule.condition().into_iter().flat_map(move |watched| {
+        let levels = [(Level::Breach, Some(watched.require)), (Level::Warn, watched.warn)];
+        let rule = move |condition| Rule::of(guard, watched, condition, plan.condition(condition));
+        levels.into_iter().filter_map(move |(level, condition)| Some(((id, level), rule(condition?))))
+    })
+}
+
+/// The accounts of a plan's budgets, in which nothing is spent.
+fn accounts(plan: &Plan) -> BTreeMap<GuardId, Account> {
+    let account = |id| Some((id, Account::of(plan.guard(id), plan.guard(id).rule.budget()?)));
+    plan.guard_ids().filter_map(account).collect()
+}
+
+fn judge_budget<K>(guard: GuardId, account: &mut Account, asked: Time, ends: Option<Time>) -> Vec<Finding<K>> {
+    let round = account.judge(asked, ends);
+    let mut findings = Vec::new();
+    // What is spent is on record before what follows from it.
+    if round.is_notable {
+        findings.push(Finding::SpendNoted { guard, spend: account.spend(), evidence: round.evidence.clone() });
+    }
+    if round.news.held {
+        findings.push(Finding::GuardHeld { guard, evidence: round.evidence.clone() });
+    }
+    if round.news.turn == Turn::Breached {
+        findings.push(Finding::GuardBreached { guard, evidence: round.evidence.clone() });
+    }
+    if round.news.blind {
+        findings.push(Finding::GuardBlind { guard, evidence: round.evidence });
+    }
+    findings
 }
 
 impl Terms {

@@ -157,7 +157,7 @@ fn rate(stretch: &[(Time, Number)], end: Time, over: Span) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no history is 2^52 milliseconds long")]
-fn seconds(span: Span) -> f64 {
+pub(super) fn seconds(span: Span) -> f64 {
     span.millis() as f64 / 1000.0
 }
 

@@ -132,7 +132,9 @@ impl Trigger {
             Self::NoGo(gate) => format!("`{}` is answered no", plan.step(gate).name),
             Self::PhaseFailed(phase) => format!("phase `{}` fails", plan.phase(phase).name),
             Self::WindowClosed(phase) => format!("the window of phase `{}` closes", plan.phase(phase).name),
-            Self::GuardBreached(guard) => format!("guard `{}` is breached", plan.guard(guard).name),
+            Self::GuardBreached(guard) => {
+                format!("{} `{}` is breached", plan.guard(guard).kind(), plan.guard(guard).name)
+            }
             Self::RunTimeout => "the run's timeout passes".to_owned(),
         }
     }

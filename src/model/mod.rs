@@ -5,6 +5,7 @@
 mod action;
 mod baseline;
 mod bounds;
+mod budget;
 mod criterion;
 mod hours;
 mod id;
@@ -21,6 +22,7 @@ pub use action::{
 };
 pub use baseline::{Baseline, Figure, Summaries, Summary};
 pub use bounds::{Bounds, Efforts, PhaseBounds, RollbackEdge, StepBounds, Trigger, WayBack};
+pub use budget::{Allowance, AllowanceText, Budget, Counted, ROUNDS_WITHOUT_DATA, Spend, Spends, number};
 pub use criterion::{Condition, Count, Criterion};
 pub use hours::Hours;
 pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, ProbeId, RunId, StepId};
@@ -28,8 +30,8 @@ pub use number::{shown_decimal, shown_json, shown_number};
 pub use outcome::{AttemptEnd, RunOutcome, StepOutcome, Verdict};
 pub use plan::{
     About, Bracket, Draft, Guard, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop, Phase,
-    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Progress, Retry, Rollback, Scope, Step, Survivors, Target,
-    Then, WayHome, Window, Work,
+    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Progress, Retry, Rollback, Rule, Scope, Step, Survivors,
+    Target, Then, Watched, WayHome, Window, Work,
 };
 pub use ramp::{Ramp, RampValue};
 pub use time::{Span, Time};

@@ -13,7 +13,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 pub use phase::{Interrupts, OnClose, Phase, Window};
 pub use policy::{Policy, Rollback, Target, Then};
 pub use step::{Bracket, OnDoubt, OnStop, Progress, Retry, Step, Survivors, WayHome, Work};
-pub use watch::{Guard, NoData, OnBreach, Probe, ProbeAs, ProbeSource, Scope};
+pub use watch::{Guard, NoData, OnBreach, Probe, ProbeAs, ProbeSource, Rule, Scope, Watched};
 
 use super::{Condition, Criterion, PhaseId, Span, StepId, VarDecl};
 

@@ -5,9 +5,10 @@
 use serde_json::{Value, json};
 
 use super::text::{Line, Role, width};
+use super::words::guard::allowed;
 use crate::model::{
     Action, Baseline, Body, Bounds, Gate, OnBreach, OnNo, Phase, PhaseId, Plan, Policy, Ramp, RampValue, RollbackEdge,
-    Run, RunCommand, Span, Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
+    Rule, Run, RunCommand, Span, Statements, Step, StepId, Target, Then, Trigger, Wait, WayBack, WayHome,
 };
 
 /// The column where a step's action begins, at most.
@@ -93,10 +94,15 @@ impl<'p> Page<'p> {
                 OnBreach::Pause => "pauses".to_owned(),
                 OnBreach::Warn => "warns".to_owned(),
             };
-            let condition = &self.plan.condition(guard.require).text;
-            let text = format!("{}: {condition}; {} of {} failing {breach}", guard.name, guard.failures, guard.of);
-            self.entry(lines, "guard", Role::Plain, &text);
-            self.conditions(lines, "warns unless", guard.warn);
+            let text = match &guard.rule {
+                Rule::Condition(watched) => {
+                    let condition = &self.plan.condition(watched.require).text;
+                    format!("{}: {condition}; {} of {} failing {breach}", guard.name, watched.failures, watched.of)
+                }
+                Rule::Budget(budget) => format!("{}: {}; more {breach}", guard.name, allowed(self.plan, budget)),
+            };
+            self.entry(lines, guard.kind(), Role::Plain, &text);
+            self.conditions(lines, "warns unless", guard.rule.condition().and_then(|watched| watched.warn));
         }
     }
 

@@ -10,8 +10,8 @@ use crate::engine::{Answer, Asked, Cause, Notice, Origin, Question};
 use crate::model::{
     About, Action, Attempt, AttemptId, Bounds, Condition, ConditionId, Criterion, Draft, Gate, Guard, GuardId,
     Interrupts, NoData, OnBreach, OnDoubt, OnInterrupt, OnNo, OnStop, Part, Phase, PhaseId, Plan, Policy, Probe,
-    ProbeAs, ProbeId, ProbeSource, Retry, Rollback, Run, RunCommand, RunOutcome, Scope, Span, Step, StepBounds, StepId,
-    StepOutcome, Survivors, Target, Template, Time, WayBack, WayHome, Work,
+    ProbeAs, ProbeId, ProbeSource, Retry, Rollback, Rule, Run, RunCommand, RunOutcome, Scope, Span, Step, StepBounds,
+    StepId, StepOutcome, Survivors, Target, Template, Time, Watched, WayBack, WayHome, Work,
 };
 
 pub(super) const BASEBACKUP: usize = 0;
@@ -210,11 +210,13 @@ pub(super) fn guard(name: &str, condition: usize) -> Guard {
     Guard {
         name: name.into(),
         scope: Scope::Everywhere,
-        every: Span::from_secs(1),
-        require: ConditionId::at(condition),
-        warn: Some(ConditionId::at(condition)),
-        failures: 2,
-        of: 3,
+        rule: Rule::Condition(Watched {
+            every: Span::from_secs(1),
+            require: ConditionId::at(condition),
+            warn: Some(ConditionId::at(condition)),
+            failures: 2,
+            of: 3,
+        }),
         no_data: NoData::Fail,
         on_breach: OnBreach::Rollback(Rollback::TO_START),
         remedy: None,

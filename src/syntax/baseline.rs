@@ -16,7 +16,7 @@ impl<'t> Reader<'t> {
                 && Kind::from(self.probes[id.index()].as_) != Kind::Number
             {
                 let (probe, at) = (self.probes[id.index()].name.clone(), node.at());
-                self.problem(Problem::NoNumbers { probe, at });
+                self.problem(Problem::NoNumbers { what: "the baseline", probe, at });
             }
         }
         Baseline {

@@ -42,6 +42,7 @@ const BASES: &[(&str, &str)] = &[
     ("sql_probe", "[probe.q.sql]\n@"),
     ("prometheus", "[probe.q.prometheus]\n@"),
     ("guard", "[guard.g]\n@"),
+    ("budget", "[budget.g]\n@"),
     ("baseline", "[baseline]\n@"),
     ("progress", "[step.z]\nrun = 'true'\neffect = 'none'\n[step.z.progress]\n@"),
 ];
@@ -89,6 +90,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("criterion.failures", "samples = 5"),
     ("rollback_policy.else", "then = { retry = 1 }"),
     ("guard.failures", "of = 9"),
+    ("budget.total", ""),
+    ("budget", "total = 'p'"),
 ];
 
 /// Two values of a key, where those of its shape will not do; one, where it may also be left out.
@@ -102,6 +105,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("file.preflight", &["[{ that = 'probe.p < 1' }]"]),
     ("file.probe", &["{ p = { run = ['true'] }, q = { run = ['true'] } }", "{ p = { run = ['true'] } }"]),
     ("file.guard", &["{ g = { require = 'probe.p < 1' } }"]),
+    ("file.budget", &["{ g = { bad = 'p', allow = 1 } }"]),
     ("file.phase", &["{ one = { timeout = '5m' } }"]),
     (
         "file.step",
@@ -165,6 +169,14 @@ const VALUES: &[(&str, &[&str])] = &[
     ("guard.steps", &["['a']"]),
     ("guard.failures", &["5"]),
     ("guard.warn", &["'probe.p < 1'", "'probe.p < 2'"]),
+    ("budget.phases", &["['one']"]),
+    ("budget.steps", &["['a']"]),
+    ("budget.bad", &["'p'", "'r'"]),
+    ("budget.total", &["'p'", "'r'"]),
+    ("budget.allow", &["0.5", "0.25"]),
+    ("budget.total_min", &["500", "600"]),
+    ("budget.forecast", &["'7s'", "false"]),
+    ("budget.on_breach", &["'warn'"]),
     ("guard.require", &["'probe.p < 1'", "'probe.p < 2'"]),
     ("guard.on_breach", &["'warn'"]),
     ("var.default", &["1"]),
@@ -178,7 +190,7 @@ fn document(table: &str, base: &str) -> String {
         ("runbook", "[runbook]\nname = 'n'\ntimeout = '1h'\nphases = ['one', 'two']\n"),
         ("defaults", "[defaults]\ntimeout = '1m'\n"),
         ("guard", "[guard.w]\nrequire = 'probe.p < 1'\n"),
-        ("probe", "[probe.p]\nrun = ['true']\n"),
+        ("probe", "[probe.r]\nrun = ['true']\n[probe.p]\nrun = ['true']\n"),
         (
             "step",
             "[step.a]\nphase = 'one'\nwait = '1s'\n[step.c]\nphase = 'one'\nneeds = ['a']\nwait = '1s'\n[step.b]\nphase = 'two'\nwait = '1s'\n[step.d]\nphase = 'two'\nneeds = ['b']\nrun = 'true'\nundo = { run = 'true' }\n[step.e]\nphase = 'two'\nneeds = ['b']\nrun = 'true'\nundo = { run = 'true' }\n",
@@ -207,6 +219,7 @@ fn sample(shape: &'static Shape) -> Vec<String> {
             Form::Name | Form::Reference => &["'a'", "'c'"],
             Form::Duration | Form::Bound => &["'7s'", "'8s'"],
             Form::Size => &["'1KiB'", "'2KiB'"],
+            Form::Percent => &["'0.1%'", "'0.2%'"],
             Form::Hours => &["'daily 01:00-02:00'", "'Sat 01:00-02:00'"],
             Form::Zone => &["'UTC'", "'Europe/Berlin'"],
             Form::Pointer => &["'/a'", "'/b'"],

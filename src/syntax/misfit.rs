@@ -103,6 +103,15 @@ pub enum Misfit {
         at: SourceSpan,
         key: String,
     },
+    /// No percentage.
+    #[error("`{text}` is not a percentage")]
+    #[diagnostic(code(bad_percent), help("write it as \"0.1%\""))]
+    BadPercent {
+        text: String,
+        #[label("for `{key}`")]
+        at: SourceSpan,
+        key: String,
+    },
     /// No opening hours.
     #[error("`{text}` is not a window")]
     #[diagnostic(code(bad_window), help("write \"Sat 01:00-05:00\", \"Mon-Fri 22:00-02:00\" or \"daily 01:00-03:00\""))]

@@ -6,6 +6,7 @@ mod about;
 mod action;
 mod baseline;
 mod bounds;
+mod budget;
 mod expressions;
 mod finding;
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::reader::Reader;
 use super::template::Place;
 use crate::measure::{Measured, SAMPLES_MAX};
 use crate::model::{
-    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Run, RunCommand, Scope,
-    Span, Sql, Statements, Template,
+    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Rule, Run, RunCommand,
+    Scope, Span, Sql, Statements, Template, Watched,
 };
 
 /// What the answer of a probe is taken for.
@@ -115,13 +115,7 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn guard(&mut self, id: GuardId, name: &str, of: Fields<'t>) -> Guard {
-        let scope = if of.has("phases") {
-            Scope::Phases(self.named(of, "phases", Self::phase))
-        } else if of.has("steps") {
-            Scope::Steps(self.named(of, "steps", Self::step))
-        } else {
-            Scope::Everywhere
-        };
+        let scope = self.scope(of);
         let failures = of.whole("failures").unwrap_or(2);
         let among = of.whole("of").unwrap_or(3.max(failures));
         if failures > among {
@@ -133,16 +127,29 @@ impl<'t> Reader<'t> {
         Guard {
             name: name.to_owned(),
             scope,
-            every: of
-                .span("every")
-                .unwrap_or_else(|| require.map_or(Span::from_secs(1), |id| self.longest_interval(id))),
-            require: require.unwrap_or_else(|| self.expressions.stand_in()),
-            warn,
-            failures,
-            of: among,
+            rule: Rule::Condition(Watched {
+                every: of
+                    .span("every")
+                    .unwrap_or_else(|| require.map_or(Span::from_secs(1), |id| self.longest_interval(id))),
+                require: require.unwrap_or_else(|| self.expressions.stand_in()),
+                warn,
+                failures,
+                of: among,
+            }),
             no_data: no_data(of, self.defaults.no_data),
             on_breach: self.on_breach(of, Site::Guard(id, "on_breach")),
             remedy: of.owned("remedy"),
+        }
+    }
+
+    /// Where a guard or a budget is awake.
+    pub(super) fn scope(&mut self, of: Fields<'t>) -> Scope {
+        if of.has("phases") {
+            Scope::Phases(self.named(of, "phases", Self::phase))
+        } else if of.has("steps") {
+            Scope::Steps(self.named(of, "steps", Self::step))
+        } else {
+            Scope::Everywhere
         }
     }
 

@@ -94,13 +94,15 @@ pub enum Problem {
         at: SourceSpan,
     },
     /// A name that two things have.
-    #[error("`{name}` is both a step and a phase")]
-    #[diagnostic(code(name_taken), help("rename one, so that `rollback_to` can mean only one place"))]
+    #[error("`{name}` is both a {first} and a {second}")]
+    #[diagnostic(code(name_taken), help("rename one, so that the name can mean only one of them"))]
     NameTaken {
         name: String,
-        #[label("the step")]
+        first: &'static str,
+        second: &'static str,
+        #[label("the {first}")]
         at: SourceSpan,
-        #[label("the phase")]
+        #[label("the {second}")]
         also: SourceSpan,
     },
     /// Needs in a circle.
@@ -290,12 +292,24 @@ pub enum Problem {
         #[label("would never be judged")]
         at: SourceSpan,
     },
-    /// A baseline of something that has no average.
-    #[error("the baseline is made of numbers, and probe `{probe}` gives none")]
+    /// A baseline of something that has no average, a budget of something that does not count.
+    #[error("{what} is made of numbers, and probe `{probe}` gives none")]
     #[diagnostic(code(no_numbers), help("leave it out, or let the probe give a number"))]
     NoNumbers {
+        what: &'static str,
         probe: String,
-        #[label("has no average")]
+        #[label("gives no number")]
+        at: SourceSpan,
+    },
+    /// A share of a total that is not named.
+    #[error("budget `{budget}` allows a share, and does not say of what")]
+    #[diagnostic(
+        code(share_of_nothing),
+        help("name the probe that counts all requests as `total`, or allow a whole number")
+    )]
+    ShareOfNothing {
+        budget: String,
+        #[label("a share")]
         at: SourceSpan,
     },
     /// A watchdog that would bite between two samples.

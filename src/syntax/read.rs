@@ -174,11 +174,7 @@ impl<'t> Document<'t> {
         let Order { steps, phases, phase_of, needs } = order;
         let phases = read_phases(&mut reader, &phases, &phase_of);
         let steps = read_steps(&mut reader, &steps, &phase_of, needs, &phases);
-        let guards: Vec<Guard> = tables_of(root, "guard")
-            .into_iter()
-            .enumerate()
-            .map(|(n, (name, of))| reader.guard(GuardId::at(n), name, of))
-            .collect();
+        let guards = read_guards(&mut reader, root);
         let baseline = root.fields("baseline").map(|of| reader.baseline(of));
         let places = self.places(&reader);
         let conditions = std::mem::take(&mut reader.expressions.conditions);
@@ -231,7 +227,10 @@ impl<'t> Document<'t> {
                 .collect(),
             steps: reader.names.step_tables.iter().map(|(_, of)| action_place(*of, &tables::STEP, text)).collect(),
             undos: reader.names.step_tables.iter().map(|(_, of)| undos(*of)).collect(),
-            guards: things(&tables_of(root, "guard"), &tables::GUARD),
+            guards: [("guard", &tables::GUARD), ("budget", &tables::BUDGET)]
+                .into_iter()
+                .flat_map(|(key, table)| things(&tables_of(root, key), table))
+                .collect(),
             baseline: root.fields("baseline").map(|of| of.place(&tables::BASELINE, text)).unwrap_or_default(),
             probes: things(&reader.names.probe_tables, &tables::PROBE),
             preflight: root.list("preflight").map(|node| node.key_at).collect(),
@@ -239,6 +238,25 @@ impl<'t> Document<'t> {
             conditions: reader.expressions.places.clone(),
         }
     }
+}
+
+/// Guards, and behind them the budgets, which are guards to all but whoever counts.
+fn read_guards<'t>(reader: &mut Reader<'t>, root: Fields<'t>) -> Vec<Guard> {
+    let (watched, budgets) = (tables_of(root, "guard"), tables_of(root, "budget"));
+    for (name, of) in &budgets {
+        if let Some((_, guard)) = watched.iter().find(|(other, _)| other == name) {
+            let (name, at, also) = ((*name).to_owned(), of.at(), guard.at());
+            reader.problem(Problem::NameTaken { name, first: "budget", second: "guard", at, also });
+        }
+    }
+    let mut guards: Vec<Guard> = Vec::with_capacity(watched.len() + budgets.len());
+    for (name, of) in watched {
+        guards.push(reader.guard(GuardId::at(guards.len()), name, of));
+    }
+    for (name, of) in budgets {
+        guards.push(reader.budget(GuardId::at(guards.len()), name, of));
+    }
+    guards
 }
 
 /// Whether a variable or an output may be seen.
@@ -290,7 +308,13 @@ fn read_steps<'t>(
         if let Some(phase) = reader.names.phases.get(name) {
             let (_, table, listed_at) = reader.names.phase_tables[phase.index()];
             let also = table.map_or_else(|| listed_at.span(), Fields::at);
-            reader.problem(Problem::NameTaken { name: (*name).to_owned(), at: of.at(), also });
+            reader.problem(Problem::NameTaken {
+                name: (*name).to_owned(),
+                first: "step",
+                second: "phase",
+                at: of.at(),
+                also,
+            });
         }
         reader.read_step(StepId::at(n), name, *of, standing)
     })

@@ -187,7 +187,7 @@ fn targets(plan: &Plan, before: &Before<'_>, claims: &[Claim<'_>], problems: &mu
         let what = match claim.who {
             Site::Step(id, _) => format!("step `{}`", plan.step(id).name),
             Site::Phase(id, _) => format!("phase `{}`", plan.phase(id).name),
-            Site::Guard(id, _) => format!("guard `{}`", plan.guard(id).name),
+            Site::Guard(id, _) => format!("{} `{}`", plan.guard(id).kind(), plan.guard(id).name),
             _ => "this".to_owned(),
         };
         let (target, at) = (claim.name.to_owned(), claim.at.span());

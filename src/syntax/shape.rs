@@ -10,6 +10,7 @@ use miette::SourceSpan;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::budget::percent;
 use super::nearest::{did_you_mean, nearest};
 use super::node::{self, Glance};
 use super::spec::{Form, Group, Key, Shape, Table, one_of};
@@ -270,6 +271,9 @@ impl Checker<'_> {
                 Some(_) => None,
             },
             Form::Size => size(text).is_none().then(|| Misfit::BadSize { text: owned(), at, key: key.to_owned() }),
+            Form::Percent => {
+                percent(text).is_none().then(|| Misfit::BadPercent { text: owned(), at, key: key.to_owned() })
+            }
             Form::Hours => text.parse::<Hours>().err().map(|reason| Misfit::BadWindow { text: owned(), at, reason }),
             Form::Zone => {
                 TimeZoneDatabase::bundled().get(text).is_err().then(|| Misfit::UnknownZone { zone: owned(), at })

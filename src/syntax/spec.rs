@@ -142,6 +142,8 @@ pub(super) enum Form {
     Bound,
     /// `64MiB`.
     Size,
+    /// `0.1%`.
+    Percent,
     /// `Sat 01:00-05:00`.
     Hours,
     /// `Europe/Berlin`.
@@ -209,6 +211,7 @@ impl Form {
             Self::Name | Self::Reference => "a name in quotes",
             Self::Duration | Self::Bound => "a duration such as \"30s\"",
             Self::Size => "a size such as \"64MiB\"",
+            Self::Percent => "a percentage such as \"0.1%\"",
             Self::Hours => "opening hours such as \"Sat 01:00-05:00\"",
             Self::Zone => "a time zone such as \"Europe/Berlin\"",
             Self::Pointer => "a JSON pointer such as \"/items/0\"",

@@ -12,7 +12,7 @@ mod step;
 use super::spec::{Form, Key, Shape, Table};
 
 pub(super) use action::ACTIONS;
-pub(super) use measure::{BASELINE, GUARD, PROBE};
+pub(super) use measure::{BASELINE, BUDGET, GUARD, PROBE};
 pub(super) use phase::PHASE;
 pub(super) use step::{STEP, UNDO};
 
@@ -50,11 +50,12 @@ pub(super) static FILE: Table = Table {
     keys: &[
         key("format", Whole(1, 1), "The version of the format: 1.").required(),
         key("runbook", Shape::Table(&RUNBOOK), "The document as a whole.").required(),
-        key("defaults", Shape::Table(&DEFAULTS), "For every step, undo and guard that does not say."),
+        key("defaults", Shape::Table(&DEFAULTS), "For every step, undo, guard and budget that does not say."),
         key("vars", Map(Form::Name, &Either(&[Plain, Shape::Table(&VAR)])), "Values that a run is given."),
         key("preflight", List(&Shape::Table(&CRITERION), 0), "What must hold before anything is started."),
         key("probe", Map(Form::Name, &Shape::Table(&PROBE)), "Read-only measurements."),
         key("guard", Map(Form::Name, &Shape::Table(&GUARD)), "Conditions watched all the time."),
+        key("budget", Map(Form::Name, &Shape::Table(&BUDGET)), "Error budgets: how much may go wrong in a run."),
         key("phase", Map(Form::Name, &Shape::Table(&PHASE)), "Ordered groups of steps."),
         key("step", Map(Form::Name, &Shape::Table(&STEP)), "Units of work.").required(),
         key("baseline", Shape::Table(&BASELINE), "Probes summarised before a stated moment."),
@@ -96,12 +97,13 @@ pub(super) static RUNBOOK: Table = Table {
 
 static DEFAULTS: Table = Table {
     name: "defaults",
-    doc: "For every step, every undo and every guard that does not say.",
+    doc: "For every step, every undo, every guard and every budget that does not say.",
     keys: &[
         key("timeout", BOUND, "The bound of one attempt."),
         key("kill_after", DURATION, "How long between TERM and KILL.").default("\"10s\""),
         key("retry", Shape::Table(&RETRY), "How failing attempts are repeated."),
-        key("no_data", Choice(NO_DATA), "What a sample without data counts for in a guard.").default("\"fail\""),
+        key("no_data", Choice(NO_DATA), "What a sample without data counts for in a guard or a budget.")
+            .default("\"fail\""),
     ],
     one_of: &[],
 };

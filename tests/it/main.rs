@@ -2,6 +2,7 @@
 
 mod attach;
 mod baseline;
+mod budget;
 mod cli;
 mod comparison;
 mod crash;

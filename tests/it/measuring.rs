@@ -81,8 +81,8 @@ fn every_way_to_measure_on_the_page_gives_what_the_page_says() {
 /// A folder for `move_readers` in which nothing has been moved.
 fn demo() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, content) in [("weight", "0"), ("errors", "0"), ("queue", "0"), ("copied", "0")] {
-        fs::write(folder.path().join(name), content).expect("it can be written");
+    for name in ["weight", "errors", "queue", "copied", "failed", "served"] {
+        fs::write(folder.path().join(name), "0").expect("it can be written");
     }
     folder
 }
@@ -109,4 +109,29 @@ fn a_baseline_that_is_not_healthy_ends_the_phase_before_its_first_step() {
         carried_out("move_readers", folder.path(), &[("DEMO_DIR", &folder.path().display().to_string())]);
     assert!(!succeeded && is_told(&said, "ramp.setting") == 0, "{said}");
     assert!(said.contains("baseline.errors.p99 = 9 (must be < 5)"), "{said}");
+}
+
+#[test]
+fn a_budget_that_is_spent_takes_back_what_its_phase_did_and_no_more() {
+    let folder = demo();
+    let runbook = folder.path().join("weight");
+    let spender = std::thread::spawn({
+        let (weight, failed) = (runbook, folder.path().join("failed"));
+        move || {
+            let patience = std::time::Instant::now();
+            // Somebody is moved; requests of theirs fail.
+            while fs::read_to_string(&weight).is_ok_and(|weight| weight.trim() != "1")
+                && patience.elapsed().as_secs() < 60
+            {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            fs::write(failed, "201").expect("it can be written");
+        }
+    });
+    let (succeeded, said) =
+        carried_out("move_readers", folder.path(), &[("DEMO_DIR", &folder.path().display().to_string())]);
+    spender.join().expect("it ends");
+    assert!(!succeeded && said.contains("201 of 200 spent"), "{said}");
+    assert_eq!(fs::read_to_string(folder.path().join("weight")).expect("readable").trim(), "0");
+    assert_eq!(fs::read_to_string(folder.path().join("copied")).expect("readable").trim(), "5");
 }

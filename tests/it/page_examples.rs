@@ -146,8 +146,9 @@ fn complete_steps(file: &mut Map<String, Json>) {
 }
 
 /// Of these tables every key that is supported stands in an example.
-const SHOWN: [&str; 12] = [
+const SHOWN: [&str; 13] = [
     "baseline",
+    "budget",
     "criterion",
     "guard",
     "http_probe",

@@ -27,10 +27,13 @@ pub(crate) fn random_plan(dice: &mut Dice, most: usize) -> Arc<Plan> {
     }
     baseline(dice, &mut draft, &graph);
     for _ in 0..dice.below(3) {
-        let guard = guard(dice, &graph);
+        let mut guard = guard(dice, &graph);
         let compares = draft.baseline.is_some() && dice.often(400);
         let require = ConditionId::at(usize::from(compares));
-        draft.guards.push(Guard { require, ..guard });
+        if let Rule::Condition(watched) = &mut guard.rule {
+            watched.require = require;
+        }
+        draft.guards.push(guard);
     }
     turned_undos(dice, draft, &graph)
 }
@@ -370,11 +373,13 @@ fn guard(dice: &mut Dice, graph: &Plan) -> Guard {
     Guard {
         name: "g".into(),
         scope,
-        every: Span::from_secs(1),
-        require: ConditionId::at(0),
-        warn: Some(ConditionId::at(0)),
-        failures: 2,
-        of: 3,
+        rule: Rule::Condition(Watched {
+            every: Span::from_secs(1),
+            require: ConditionId::at(0),
+            warn: Some(ConditionId::at(0)),
+            failures: 2,
+            of: 3,
+        }),
         no_data: dice.pick(&[NoData::Fail, NoData::Ignore, NoData::Pause]),
         on_breach,
         remedy: None,

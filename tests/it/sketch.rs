@@ -240,7 +240,8 @@ impl Sketch {
                 let require = ConditionId::at(self.draft.conditions.len() - 1);
                 let at =
                     self.draft.guards.iter().position(|guard| guard.name == words[1]).expect("a guard of the sketch");
-                self.draft.guards[at].require = require;
+                let Rule::Condition(watched) = &mut self.draft.guards[at].rule else { panic!("a condition") };
+                watched.require = require;
             }
             "open" => self.draft.about.rollback_window = Span::from_secs(3_600),
             "guard" => self.guard_clause(&words),
@@ -408,11 +409,13 @@ impl Sketch {
         self.draft.guards.push(Guard {
             name: words[1].into(),
             scope,
-            every: Span::from_secs(1),
-            require: ConditionId::at(0),
-            warn: None,
-            failures: 2,
-            of: 3,
+            rule: Rule::Condition(Watched {
+                every: Span::from_secs(1),
+                require: ConditionId::at(0),
+                warn: None,
+                failures: 2,
+                of: 3,
+            }),
             no_data: NoData::Fail,
             on_breach,
             remedy: None,

@@ -216,6 +216,7 @@ impl World {
             | Event::GuardBlind { .. }
             | Event::GuardWarned { .. }
             | Event::GuardEased { .. }
+            | Event::SpendNoted { .. }
             | Event::GateAnswered { .. }
             | Event::OperatorAsked { .. } => {}
         }

@@ -134,8 +134,10 @@ impl Driver {
         };
         let clock = parts.clock.clone();
         let poller = Poller::new(Arc::clone(&plan), Arc::new(move || clock.time()), surroundings, sender);
+        let mut gauge = Gauge::new(Arc::clone(&plan));
+        gauge.restore_spends(parts.session.spent());
         Self {
-            gauge: Gauge::new(Arc::clone(&plan)),
+            gauge,
             kept: Samples::new(Arc::clone(&plan), &parts.folder),
             attempts: Attempts::new(Arc::clone(&plan), parts.folder.clone(), parts.key),
             windows: Windows::new(&plan),
@@ -186,6 +188,9 @@ impl Driver {
             let facts = std::mem::take(&mut self.pending);
             if self.session.engine().has_baseline() {
                 self.session.note_measured(self.gauge.compared());
+            }
+            if self.gauge.has_budgets() {
+                self.session.note_spent(self.gauge.spends());
             }
             let told = self.session.feed(self.clock.now(), facts)?;
 
@@ -302,6 +307,9 @@ impl Driver {
 
     fn take_sample(&mut self, sample: Sample) {
         let (probe, why_none) = (sample.probe, sample.why_none.clone());
+        if self.gauge.has_budgets() {
+            self.gauge.expect_end(self.view.phases_end(self.clock.time()));
+        }
         let facts = self.gauge.sample(sample, &self.scope);
         self.kept.note(probe, why_none, &self.gauge, self.clock.now());
         self.pending.extend(facts);
@@ -370,7 +378,13 @@ impl Driver {
                 self.pending.extend(facts);
                 self.hurry(&self.plan.guard_probes(guard));
             }
-            Command::UnwatchGuard { guard } => self.gauge.unwatch_guard(guard),
+            Command::UnwatchGuard { guard } => {
+                let facts = self.gauge.unwatch_guard(guard);
+                // The record that ended the run has it already.
+                if self.session.outcome().is_none() {
+                    self.pending.extend(facts);
+                }
+            }
             Command::WatchWayBack { step } => {
                 let facts = self.gauge.watch_way_back(step, &self.scope, now);
                 self.pending.extend(facts);

@@ -11,7 +11,7 @@ use super::scope::{RunScope, View};
 use crate::drive::Fact;
 use crate::engine::{Asked, Event, Question};
 use crate::measure::{Finding, Health, Judge, Latest, Pace};
-use crate::model::{AttemptId, ConditionId, GuardId, Plan, ProbeId, StepId, Time, Verdict};
+use crate::model::{AttemptId, ConditionId, GuardId, Plan, ProbeId, Spend, Spends, StepId, Time, Verdict};
 
 /// What is judged: a question of the engine, or one criterion of a way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +66,39 @@ impl Gauge {
     }
 
     /// Watches it no longer.
-    pub fn unwatch_guard(&mut self, guard: GuardId) {
-        self.judge.unwatch_guard(guard);
+    pub fn unwatch_guard(&mut self, guard: GuardId) -> Vec<Fact> {
+        let found = self.judge.unwatch_guard(guard);
+        self.facts(found)
+    }
+
+    /// Goes on with what budgets had spent when that was last written down.
+    pub fn restore_spends(&mut self, spends: &Spends) {
+        for guard in self.plan.guard_ids() {
+            if let Some(spend) = spends.get(&self.plan.guard(guard).name) {
+                self.judge.restore_spend(guard, spend);
+            }
+        }
+    }
+
+    /// Whether the plan has a budget.
+    pub fn has_budgets(&self) -> bool {
+        self.plan.guards().iter().any(|guard| guard.rule.budget().is_some())
+    }
+
+    /// What a budget has spent.
+    pub fn spend(&self, guard: GuardId) -> Option<Spend> {
+        self.judge.spend(guard)
+    }
+
+    /// What all of them have, by name.
+    pub fn spends(&self) -> Spends {
+        let named = |guard| Some((self.plan.guard(guard).name.clone(), self.spend(guard)?));
+        self.plan.guard_ids().filter_map(named).collect()
+    }
+
+    /// Says when the phases under way end at the latest, for forecasts.
+    pub fn expect_end(&mut self, ends: Option<Time>) {
+        self.judge.expect_end(ends);
     }
 
     /// Watches every `require` of a step's undo.
@@ -210,6 +241,10 @@ impl Gauge {
             }
             Finding::GuardEased { guard, evidence } => {
                 Some(Fact::new(Event::GuardEased { guard }).with_evidence(evidence))
+            }
+            Finding::SpendNoted { guard, spend, evidence } => {
+                let spent = Spends::from([(self.plan.guard(guard).name.clone(), spend)]);
+                Some(Fact { spent, ..Fact::new(Event::SpendNoted { guard }).with_evidence(evidence) })
             }
             Finding::ProgressStalled { attempt, evidence } => {
                 Some(Fact::new(Event::ProgressStalled { attempt }).with_evidence(evidence))

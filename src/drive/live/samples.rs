@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::gauge::Gauge;
 use super::telling::{health, shown_pace};
 use crate::journal::{Moment, Wall};
-use crate::model::{GuardId, Plan, ProbeId, StepId, Time};
+use crate::model::{GuardId, Plan, ProbeId, Spend, Spends, StepId, Time};
 use crate::report::View;
 use crate::report::view::{Health, Pace, Reading, StepState, Way};
 
@@ -59,6 +59,8 @@ enum What {
     },
     /// A guard whose samples say otherwise than before.
     Guard { guard: String, failing: u32 },
+    /// What a budget has spent.
+    Budget { budget: String, spent: Spend },
     /// How a step gets on whose progress is watched.
     Step { step: String, pace: Pace },
 }
@@ -75,6 +77,8 @@ pub struct Samples {
     guards: Vec<Vec<GuardId>>,
     /// What was last written of each guard.
     told: BTreeMap<GuardId, u32>,
+    /// What was last written of each budget.
+    told_spent: BTreeMap<GuardId, Spend>,
 }
 
 impl Samples {
@@ -87,7 +91,16 @@ impl Samples {
             }
         }
         let folder = folder.to_owned();
-        Self { plan, folder, limit: FILE_MAX, waiting: Vec::new(), file: None, guards, told: BTreeMap::new() }
+        Self {
+            plan,
+            folder,
+            limit: FILE_MAX,
+            waiting: Vec::new(),
+            file: None,
+            guards,
+            told: BTreeMap::new(),
+            told_spent: BTreeMap::new(),
+        }
     }
 
     /// Notes the sample of a probe that the gauge has just taken in; `why_none` says why it has no value. What polls give is
@@ -102,6 +115,12 @@ impl Samples {
         };
         self.add(latest.asked, what, now);
         for guard in self.guards[probe.index()].clone() {
+            if let Some(spent) = gauge.spend(guard)
+                && self.told_spent.get(&guard) != Some(&spent)
+            {
+                self.told_spent.insert(guard, spent.clone());
+                self.add(now.at, What::Budget { budget: self.plan.guard(guard).name.clone(), spent }, now);
+            }
             let failing = match gauge.health(guard).map(health) {
                 Some(Health::Healthy) => 0,
                 Some(Health::Failing(samples)) => samples,
@@ -150,6 +169,7 @@ impl Samples {
             std::fs::rename(&path, self.folder.join(FILE_BEFORE))?;
             // The new file tells all there is to tell of guards, too.
             self.told.clear();
+            self.told_spent.clear();
         }
         if self.file.is_none() {
             self.file = Some(open(&path)?);
@@ -190,6 +210,7 @@ pub struct Readings {
     read: Option<(u64, u64)>,
     probes: BTreeMap<String, Reading>,
     guards: BTreeMap<String, (Time, u32)>,
+    spends: Spends,
     paces: BTreeMap<String, (Time, Pace)>,
 }
 
@@ -201,6 +222,7 @@ impl Readings {
             read: None,
             probes: BTreeMap::new(),
             guards: BTreeMap::new(),
+            spends: Spends::new(),
             paces: BTreeMap::new(),
         };
         if let Ok(bytes) = std::fs::read(readings.folder.join(FILE_BEFORE)) {
@@ -236,6 +258,7 @@ impl Readings {
                     self.probes.insert(probe, Reading { value, at, good_since });
                 }
                 What::Guard { guard, failing } => drop(self.guards.insert(guard, (at, failing))),
+                What::Budget { budget, spent } => drop(self.spends.insert(budget, spent)),
                 What::Step { step, pace } => drop(self.paces.insert(step, (at, pace))),
             }
         }
@@ -260,6 +283,7 @@ impl Readings {
                 _ => None,
             };
         }
+        view.note_spent(&self.spends);
         for shown in &mut view.guards {
             if let Some((at, failing)) = self.guards.get(&shown.name)
                 && matches!(shown.health, Health::Waking | Health::Healthy | Health::Failing(_))

@@ -58,6 +58,7 @@ pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge, now: Time) {
         }
     }
     for (guard, shown) in plan.guard_ids().zip(&mut view.guards) {
+        shown.spend = gauge.spend(guard).or_else(|| shown.spend.take());
         // What a breach has done to it is told by the notice, and stays.
         if matches!(shown.health, Shown::Waking | Shown::Healthy | Shown::Failing(_))
             && let Some(health) = gauge.health(guard)

@@ -272,7 +272,7 @@ impl World {
         }
         if !self.is_calm() {
             self.schedule(Matter::Guard(guard), 60);
-            if self.plan.guard(guard).warn.is_some() && self.dice.often(50) {
+            if self.plan.guard(guard).rule.conditions().count() > 1 && self.dice.often(50) {
                 return Some(if self.dice.often(500) {
                     Event::GuardWarned { guard }
                 } else {

@@ -66,6 +66,16 @@ pub(super) enum Turn {
     Eased,
 }
 
+impl Turn {
+    pub(super) const fn between(was_breached: bool, is_breached: bool) -> Self {
+        match (was_breached, is_breached) {
+            (false, true) => Self::Breached,
+            (true, false) => Self::Eased,
+            (true, true) | (false, false) => Self::None,
+        }
+    }
+}
+
 /// What one more verdict changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
@@ -99,12 +109,12 @@ pub(super) struct Watch {
 }
 
 impl Rule {
-    pub(super) fn of(guard: &model::Guard, id: ConditionId, condition: &Condition) -> Self {
+    pub(super) fn of(guard: &model::Guard, watched: &model::Watched, id: ConditionId, condition: &Condition) -> Self {
         Self {
             condition: id,
-            every: guard.every,
-            failures: guard.failures,
-            of: guard.of,
+            every: watched.every,
+            failures: watched.failures,
+            of: watched.of,
             no_data: guard.no_data,
             reach: condition.series.iter().map(|(_, reach)| *reach).max().unwrap_or_default(),
         }
@@ -172,11 +182,7 @@ impl Watch {
         let (was_breached, was_blind) = (self.is_breached, self.is_blind);
         self.is_breached = reached(self.failing(rule));
         self.is_blind = rule.no_data == NoData::Pause && reached(self.count(|verdict| verdict == Verdict::NoData));
-        let turn = match (was_breached, self.is_breached) {
-            (false, true) => Turn::Breached,
-            (true, false) => Turn::Eased,
-            (true, true) | (false, false) => Turn::None,
-        };
+        let turn = Turn::between(was_breached, self.is_breached);
         News { held, turn, blind: self.is_blind && !was_blind }
     }
 

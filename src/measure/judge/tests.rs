@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{
-    About, Baseline, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run,
+    self, About, Baseline, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run,
     RunCommand, Scope as Awake,
 };
 use crate::model::{Attempt, Part, StepId};
@@ -21,6 +21,11 @@ const CONDITIONS: [(&str, &[usize]); 10] = [
     ("probe.a == value", &[0]),
     ("probe.a < 5", &[0]),
 ];
+
+fn watched(require: usize, warn: Option<usize>) -> model::Rule {
+    let (require, warn) = (ConditionId::at(require), warn.map(ConditionId::at));
+    model::Rule::Condition(model::Watched { every: Span::from_secs(1), require, warn, failures: 2, of: 3 })
+}
 
 /// Probes `a` and `b` every second, `c` every second over the last 30; guards on the first two conditions.
 fn plan(no_data: NoData) -> Plan {
@@ -44,11 +49,7 @@ fn plan(no_data: NoData) -> Plan {
     let guard = |require| Guard {
         name: format!("g{require}"),
         scope: Awake::Everywhere,
-        every: Span::from_secs(1),
-        require: ConditionId::at(require),
-        warn: None,
-        failures: 2,
-        of: 3,
+        rule: watched(require, None),
         no_data,
         on_breach: OnBreach::Warn,
         remedy: None,
@@ -85,7 +86,7 @@ fn plan(no_data: NoData) -> Plan {
         preflight: Vec::new(),
         probes: vec![probe("a", 0), probe("b", 0), probe("c", 30)],
         conditions: CONDITIONS.iter().map(condition).collect(),
-        guards: vec![guard(0), guard(1), guard(7), Guard { warn: Some(ConditionId::at(9)), ..guard(0) }],
+        guards: vec![guard(0), guard(1), guard(7), Guard { rule: watched(0, Some(9)), ..guard(0) }],
         baseline: Some(Baseline {
             probes: vec![ProbeId::at(0), ProbeId::at(2)],
             before: None,
@@ -161,6 +162,7 @@ fn told(findings: Vec<Finding<char>>) -> String {
         Finding::GuardHeld { guard, .. } => format!("g{} held", guard.index()),
         Finding::GuardBreached { guard, .. } => format!("g{} breached", guard.index()),
         Finding::GuardBlind { guard, .. } => format!("g{} blind", guard.index()),
+        Finding::SpendNoted { guard, evidence, .. } => format!("g{} noted {evidence}", guard.index()),
         Finding::GuardWarned { guard, .. } => format!("g{} warned", guard.index()),
         Finding::GuardEased { guard, .. } => format!("g{} eased", guard.index()),
         Finding::ProgressStalled { attempt, evidence } => format!("{} stalled, {evidence}", attempt.number),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{About, Draft, Guard, Node, Phase, Plan, PlanError, Probe, Step, Target};
-use crate::model::{Condition, ConditionId, Criterion, GuardId, PhaseId, ProbeId, StepId, VarDecl};
+use crate::model::{Budget, Condition, ConditionId, Criterion, GuardId, PhaseId, ProbeId, StepId, VarDecl};
 
 impl Plan {
     /// Builds the graph (R1) and the order of undos (R8) of a proved draft.
@@ -185,9 +185,10 @@ impl Plan {
 
     /// The probes that a guard reads, for its warning too.
     pub fn guard_probes(&self, id: GuardId) -> Vec<ProbeId> {
-        let guard = self.guard(id);
-        let conditions = std::iter::once(guard.require).chain(guard.warn);
-        let probes: BTreeSet<ProbeId> = conditions.flat_map(|it| self.condition(it).probes.iter().copied()).collect();
+        let rule = &self.guard(id).rule;
+        let mut probes: BTreeSet<ProbeId> =
+            rule.conditions().flat_map(|it| self.condition(it).probes.clone()).collect();
+        probes.extend(rule.budget().into_iter().flat_map(Budget::probes));
         probes.into_iter().collect()
     }
 

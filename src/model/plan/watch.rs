@@ -1,16 +1,38 @@
 //! What is measured and watched: probes and guards.
 
 use super::Rollback;
-use crate::model::{ConditionId, Http, HttpPart, PhaseId, Prometheus, Run, Span, Sql, StepId, Template};
+use crate::model::{Budget, ConditionId, Http, HttpPart, PhaseId, Prometheus, Run, Span, Sql, StepId, Template};
 
-/// A condition watched all the time in its scope.
+/// Something watched all the time in its scope: a condition, or an error budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guard {
     /// Its name.
     pub name: String,
     /// Where it is awake.
     pub scope: Scope,
-    /// How often a guard over several probes is judged.
+    /// What is watched.
+    pub rule: Rule,
+    /// What a sample without data counts for.
+    pub no_data: NoData,
+    /// What a breach does.
+    pub on_breach: OnBreach,
+    /// What to try first.
+    pub remedy: Option<String>,
+}
+
+/// What a guard watches.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rule {
+    /// `[guard.x]`.
+    Condition(Watched),
+    /// `[budget.x]`.
+    Budget(Budget),
+}
+
+/// A condition that must hold in most of the last samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched {
+    /// How often one over several probes is judged.
     pub every: Span,
     /// What must hold.
     pub require: ConditionId,
@@ -20,12 +42,40 @@ pub struct Guard {
     pub failures: u32,
     /// ...among the last so many are a breach.
     pub of: u32,
-    /// What a sample without data counts for.
-    pub no_data: NoData,
-    /// What a breach does.
-    pub on_breach: OnBreach,
-    /// What to try first.
-    pub remedy: Option<String>,
+}
+
+impl Guard {
+    /// What it is called: `guard` or `budget`.
+    pub const fn kind(&self) -> &'static str {
+        match self.rule {
+            Rule::Condition(_) => "guard",
+            Rule::Budget(_) => "budget",
+        }
+    }
+}
+
+impl Rule {
+    /// The condition, where it is one.
+    pub fn condition(&self) -> Option<&Watched> {
+        match self {
+            Self::Condition(watched) => Some(watched),
+            Self::Budget(_) => None,
+        }
+    }
+
+    /// The budget, where it is one.
+    pub fn budget(&self) -> Option<&Budget> {
+        match self {
+            Self::Condition(_) => None,
+            Self::Budget(budget) => Some(budget),
+        }
+    }
+
+    /// What must hold and what is warned of, where it is a condition.
+    pub fn conditions(&self) -> impl Iterator<Item = ConditionId> {
+        let watched = self.condition();
+        watched.map(|it| it.require).into_iter().chain(watched.and_then(|it| it.warn))
+    }
 }
 
 /// Where a guard is awake.

@@ -146,7 +146,12 @@ fn guard_line(theme: Theme, guard: &GuardView) -> Line {
         Health::Breached => (Mark::Failed, Role::Bad, "BREACHED".into()),
         Health::Blind => (Mark::Unknown, Role::Bad, "NO DATA".into()),
     };
-    Line::of(role, format!("{} ", theme.mark(mark))).with(Role::Plain, &guard.name).with(role, format!(" {text}"))
+    let line =
+        Line::of(role, format!("{} ", theme.mark(mark))).with(Role::Plain, &guard.name).with(role, format!(" {text}"));
+    match &guard.spend {
+        Some(spend) if guard.health != Health::Asleep => line.with(Role::Dim, format!(", {spend}")),
+        Some(_) | None => line,
+    }
 }
 
 /// Those that are asked at present, with what they say.

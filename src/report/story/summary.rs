@@ -169,6 +169,11 @@ impl Summary<'_> {
             let text = format!("{}: {} before{now}", probe.probe, probe.before_in_short());
             lines.extend(self.fact(if index == 0 { "baseline" } else { "" }, Role::Plain, &text));
         }
+        for guard in &story.view.guards {
+            if let Some(spend) = &guard.spend {
+                lines.extend(self.fact("budget", Role::Plain, &format!("{}: {spend}", guard.name)));
+            }
+        }
         if story.view.way_back != WayBack::Nothing {
             lines.extend(self.fact("way back", Role::Plain, &layout::way_back_text(&story.view.way_back)));
         }

@@ -54,6 +54,7 @@ impl View {
             self.figures.clone_from(&record.baseline);
         }
         self.note_after(record.at, &record.after);
+        self.note_spent(&record.spent);
     }
 
     /// From now on people compare with these.

@@ -2,6 +2,7 @@
 //! the same picture. Knows no plan once it is filled, no terminal, and no clock: `now` is handed in.
 
 mod baseline;
+mod budget;
 mod fold;
 mod look;
 mod orders;
@@ -20,7 +21,7 @@ pub use step::{StepState, StepView, Way};
 pub use stopwatch::Stopwatch;
 pub use watched::{GuardView, Health, ProbeView, Reading, Warning};
 
-use crate::model::{Bounds, Plan, Scope, Span, StepId, Summaries, Target, Time};
+use crate::model::{Bounds, Plan, ROUNDS_WITHOUT_DATA, Rule, Scope, Span, StepId, Summaries, Target, Time};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,14 +319,19 @@ fn probe_view(probe: &crate::model::Probe) -> ProbeView {
 }
 
 fn guard_view(plan: &Plan, guard: &crate::model::Guard) -> GuardView {
+    let (rule, failures, of) = match &guard.rule {
+        Rule::Condition(watched) => (plan.condition(watched.require).text.clone(), watched.failures, watched.of),
+        Rule::Budget(budget) => (super::words::guard::allowed(plan, budget), ROUNDS_WITHOUT_DATA, ROUNDS_WITHOUT_DATA),
+    };
     GuardView {
         name: guard.name.clone(),
-        rule: plan.condition(guard.require).text.clone(),
-        failures: guard.failures,
-        of: guard.of,
+        rule,
+        failures,
+        of,
         everywhere: guard.scope == Scope::Everywhere,
         health: Health::Asleep,
         warning: Warning::None,
+        spend: None,
         awake_since: Time::ZERO,
     }
 }

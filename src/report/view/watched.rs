@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::model::{Summary, Time, shown_json};
+use crate::model::{Spend, Summary, Time, shown_json};
 
 /// A probe at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Reading {
 pub struct GuardView {
     /// Its name.
     pub name: String,
-    /// What must hold.
+    /// What must hold, or is allowed.
     pub rule: String,
     /// So many failing samples are a breach...
     pub failures: u32,
@@ -59,6 +59,8 @@ pub struct GuardView {
     pub health: Health,
     /// Whether it warns.
     pub warning: Warning,
+    /// What a budget has spent, as far as that is known; `None` for a guard, too.
+    pub spend: Option<Spend>,
     /// When it was last woken.
     pub awake_since: Time,
 }

@@ -1,7 +1,7 @@
 //! News of a guard. Reports print its rule in words (R14).
 
 use super::News;
-use crate::model::{Guard, GuardId, OnBreach, Plan, Target};
+use crate::model::{AllowanceText, Budget, Guard, GuardId, OnBreach, Plan, Rule, Target, Watched};
 use crate::report::text::Role;
 
 pub(super) fn breached(plan: &Plan, guard: GuardId) -> News {
@@ -14,13 +14,13 @@ pub(super) fn breached(plan: &Plan, guard: GuardId) -> News {
         OnBreach::Pause => (Role::Bad, "the run pauses".to_owned()),
         OnBreach::Warn => (Role::Warn, "it only warns".to_owned()),
     };
-    let what = format!("guard {} breached ({}); {then}", it.name, rule(plan, it, "failed"));
+    let what = format!("{} {} breached ({}); {then}", it.kind(), it.name, rule(plan, it, "failed"));
     News::new("guard.breached", role, what).guard(plan, guard)
 }
 
 pub(super) fn blind(plan: &Plan, guard: GuardId) -> News {
     let it = plan.guard(guard);
-    let what = format!("guard {} gets no data ({}); the run pauses", it.name, rule(plan, it, "had no data"));
+    let what = format!("{} {} gets no data ({}); the run pauses", it.kind(), it.name, rule(plan, it, "had no data"));
     News::new("guard.blind", Role::Bad, what).guard(plan, guard)
 }
 
@@ -32,23 +32,35 @@ pub(super) fn warned(plan: &Plan, guard: GuardId) -> News {
 
 pub(super) fn eased(plan: &Plan, guard: GuardId) -> News {
     let it = plan.guard(guard);
-    let text = it.warn.map_or("", |warn| &plan.condition(warn).text);
+    let warn = it.rule.condition().and_then(|watched| watched.warn);
+    let text = warn.map_or("", |warn| &plan.condition(warn).text);
     News::new("guard.eased", Role::Good, format!("guard {} warns no longer (`{text}`)", it.name)).guard(plan, guard)
 }
 
 fn warning(plan: &Plan, guard: &Guard) -> String {
-    guard.warn.map_or_else(String::new, |warn| counted(&plan.condition(warn).text, guard, "failed"))
+    let text = |watched: &Watched| Some(counted(&plan.condition(watched.warn?).text, watched, "failed"));
+    guard.rule.condition().and_then(text).unwrap_or_default()
 }
 
-/// The rule of a guard: `probe.errors < 5, 2 of 3 samples failed`.
+/// The rule of a guard: `probe.errors < 5, 2 of 3 samples failed`; what of a budget is allowed.
 fn rule(plan: &Plan, guard: &Guard, what: &str) -> String {
-    counted(&plan.condition(guard.require).text, guard, what)
+    match &guard.rule {
+        Rule::Condition(watched) => counted(&plan.condition(watched.require).text, watched, what),
+        Rule::Budget(budget) => allowed(plan, budget),
+    }
 }
 
-fn counted(text: &str, guard: &Guard, what: &str) -> String {
-    if guard.of == 1 {
+/// `probe.lost: 200 allowed`, `probe.lost: 0.1% of probe.requests allowed`.
+pub(in crate::report) fn allowed(plan: &Plan, budget: &Budget) -> String {
+    let bad = &plan.probe(budget.bad).name;
+    let total = budget.allow.total().map_or_else(String::new, |id| format!("probe.{}", plan.probe(id).name));
+    format!("probe.{bad}: {} allowed", AllowanceText(budget.allow, &total))
+}
+
+fn counted(text: &str, watched: &Watched, what: &str) -> String {
+    if watched.of == 1 {
         format!("`{text}`, one sample {what}")
     } else {
-        format!("`{text}`, {} of the last {} samples {what}", guard.failures, guard.of)
+        format!("`{text}`, {} of the last {} samples {what}", watched.failures, watched.of)
     }
 }

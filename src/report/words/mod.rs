@@ -4,7 +4,7 @@
 
 mod baseline;
 mod gate;
-mod guard;
+pub(in crate::report) mod guard;
 mod phase;
 mod ramp;
 mod reason;

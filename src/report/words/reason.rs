@@ -76,13 +76,13 @@ pub fn asked(plan: &Plan, asked: Asked) -> String {
 pub fn origin(plan: &Plan, origin: Origin) -> String {
     let step = |id| &plan.step(id).name;
     let phase = |id| &plan.phase(id).name;
-    let guard = |id| &plan.guard(id).name;
+    let guard = |id| format!("{} {}", plan.guard(id).kind(), plan.guard(id).name);
     match origin {
         Origin::StepFailed(id) => format!("step {} failed", step(id)),
         Origin::StepInDoubt(id) => format!("what became of step {} is not known", step(id)),
         Origin::PhaseFailed(id) => format!("phase {} failed", phase(id)),
-        Origin::GuardBreached(id) => format!("guard {} was breached", guard(id)),
-        Origin::GuardBlind(id) => format!("guard {} gets no data", guard(id)),
+        Origin::GuardBreached(id) => format!("{} was breached", guard(id)),
+        Origin::GuardBlind(id) => format!("{} gets no data", guard(id)),
         Origin::NoGo(id) => format!("no-go at gate {}", step(id)),
         Origin::GateExpired(id) => format!("nobody answered gate {} in time", step(id)),
         Origin::RunTimeout => format!("the run's timeout of {} passed", plan.about().timeout),

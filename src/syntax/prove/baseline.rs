@@ -108,8 +108,9 @@ impl Upstream {
         };
         let early = plan.guard_ids().filter(|id| over(&plan.guard(*id).scope));
         let conditions = early.flat_map(|id| {
-            let guard = plan.guard(id);
-            [("require", Some(guard.require)), ("warn", guard.warn)].map(|(key, condition)| (id, key, condition))
+            let watched = plan.guard(id).rule.condition();
+            [("require", watched.map(|it| it.require)), ("warn", watched.and_then(|it| it.warn))]
+                .map(|(key, condition)| (id, key, condition))
         });
         let reads = |(_, _, condition): &(_, _, Option<ConditionId>)| condition.is_some_and(|it| reads(plan, it));
         conditions.filter(reads).map(|(id, key, _)| Site::Guard(id, key)).collect()

@@ -1,7 +1,7 @@
 //! What is legal and has cost people a night: warnings (DESIGN.md, section 4).
 
 use super::{Finding, Proof, Site};
-use crate::model::{Action, Node, PhaseId, Plan, ProbeId, RunCommand, StepId, Wait, Work};
+use crate::model::{Action, Budget, Node, PhaseId, Plan, ProbeId, RunCommand, StepId, Wait, Work};
 
 pub(super) fn prove(proof: &mut Proof<'_>) {
     for id in proof.plan.step_ids() {
@@ -125,6 +125,9 @@ fn probes(proof: &mut Proof<'_>) {
     });
     let read = plan.conditions().iter().map(|condition| &condition.probes);
     let compared = plan.baseline().map(|baseline| &baseline.probes);
+    for probe in plan.guards().iter().filter_map(|guard| guard.rule.budget()).flat_map(Budget::probes) {
+        used[probe.index()] = true;
+    }
     for progress in plan.steps().iter().filter_map(|step| step.progress) {
         used[progress.probe.index()] = true;
     }

@@ -5,7 +5,8 @@ use miette::Diagnostic;
 use super::prove;
 use crate::model::{
     Action, Bounds, Gate, Guard, Http, Interrupts, NoData, OnBreach, OnDoubt, OnNo, Policy, Probe, ProbeAs,
-    ProbeSource, Retry, Rollback, RunCommand, Scope, Span, StepId, Target, Template, Then, Wait, WayHome,
+    ProbeSource, Retry, Rollback, Rule, RunCommand, Scope, Span, StepId, Target, Template, Then, Wait, Watched,
+    WayHome,
 };
 use crate::syntax::sketch::{Sketch, run, undo};
 use crate::syntax::{Finding, Places};
@@ -211,11 +212,7 @@ fn every_trigger_with_a_policy_is_asked_about_the_point_of_no_return() {
     sketch.draft.guards.push(Guard {
         name: "errors".into(),
         scope: Scope::Everywhere,
-        every: secs(1),
-        require: calm,
-        warn: None,
-        failures: 2,
-        of: 3,
+        rule: Rule::Condition(Watched { every: secs(1), require: calm, warn: None, failures: 2, of: 3 }),
         no_data: NoData::Fail,
         on_breach: OnBreach::Rollback(Rollback::TO_START),
         remedy: None,

@@ -5,7 +5,7 @@ use super::step::{CWD, RUN_ENV, SHELL, STDIN};
 use super::{BOUND, COMMAND, CRITERIA, DURATION, EXPRESSION, FREE, MANY, REFERENCE, TEMPLATE, key};
 use crate::syntax::spec::{Form, Group, Shape, Table};
 
-use Shape::{Any, Choice, Either, List, Map, Plain, Text, True, Whole};
+use Shape::{Any, Bool, Choice, Either, List, Map, Number, Plain, Text, True, Whole};
 
 pub(super) const NO_DATA: &[&str] = &["fail", "ignore", "pause"];
 
@@ -109,6 +109,44 @@ pub(in crate::syntax) static GUARD: Table = Table {
         key("failures", Whole(1, MANY), "So many failing samples...").default("2"),
         key("of", Whole(1, MANY), "...among the last so many are a breach.").default("3"),
         key("no_data", Choice(NO_DATA), "What a sample without data counts for."),
+        key(
+            "on_breach",
+            Either(&[Choice(&["rollback", "pause", "warn"]), Shape::Table(&POLICY)]),
+            "What a breach does.",
+        )
+        .default("\"rollback\""),
+        key("remedy", FREE, "What to try first."),
+    ],
+    one_of: &[Group::at_most_one("scope", &["phases", "steps"])],
+};
+
+pub(in crate::syntax) static BUDGET: Table = Table {
+    name: "budget",
+    doc: "How much may go wrong in a run; a breach stops the way forward.",
+    keys: &[
+        key(
+            "phases",
+            List(&REFERENCE, 1),
+            "Counted from the start to the end of these; default: the whole way forward.",
+        ),
+        key("steps", List(&REFERENCE, 1), "Counted from the start to the settling of these."),
+        key("bad", REFERENCE, "The probe that counts what went wrong.").required(),
+        key("total", REFERENCE, "The probe that counts all that happened; a share needs it."),
+        key(
+            "allow",
+            Either(&[Number(0.0, 1e12), Text(Form::Percent)]),
+            "How much of it: a count (200), or a share of the total (0.001 or \"0.1%\").",
+        )
+        .required(),
+        key("total_min", Number(1.0, 1e12), "The share is taken of so many at least; default: 10 / share.")
+            .with(&["total"]),
+        key(
+            "forecast",
+            Either(&[BOUND, Bool]),
+            "Over how long the present rate is taken, to be carried on to the end of the phase; false: not at all.",
+        )
+        .default("\"1m\""),
+        key("no_data", Choice(NO_DATA), "What three rounds of samples without data count for."),
         key(
             "on_breach",
             Either(&[Choice(&["rollback", "pause", "warn"]), Shape::Table(&POLICY)]),
