@@ -41,6 +41,8 @@ pub(super) enum Verb {
     Plan(Document),
     /// Draw the graph of a runbook
     Graph(Graph),
+    /// Say when the guards of a runbook would have breached, by what Prometheus remembers
+    Backtest(Backtest),
     /// Say where a run stands
     Status(Status),
     /// List runs
@@ -98,12 +100,8 @@ pub(super) struct Exec {
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "preflight")]
     #[arg(conflicts_with_all = ["detach", "stay"])]
     pub(super) dry_run: Option<DryRun>,
-    /// Set a variable (never a secret one: others can read command lines)
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub(super) vars: Vec<String>,
-    /// Set variables from a TOML or JSON file
-    #[arg(long, value_name = "FILE")]
-    pub(super) vars_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) variables: Variables,
     /// Answer this gate go, beforehand (its first opening only)
     #[arg(long, value_name = "GATE")]
     pub(super) go: Vec<String>,
@@ -127,6 +125,17 @@ pub(super) struct Exec {
     /// How to tell what happens
     #[arg(long, value_enum, default_value_t = Output::Auto)]
     pub(super) output: Output,
+}
+
+/// What the command line says of variables.
+#[derive(Args, Debug)]
+pub(super) struct Variables {
+    /// Set a variable (never a secret one: others can read command lines)
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Set variables from a TOML or JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(super) vars_file: Option<PathBuf>,
 }
 
 /// What becomes of the process that drives a run.
@@ -237,6 +246,33 @@ pub(super) enum GraphForm {
     Dot,
     /// For Markdown.
     Mermaid,
+}
+
+/// `backtest`.
+#[derive(Args, Debug)]
+pub(super) struct Backtest {
+    /// The runbook
+    pub(super) file: PathBuf,
+    /// From when on: so long ago (`7d`), or a moment (`2026-11-20T12:00:00Z`)
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    pub(super) since: String,
+    /// Until when, in the same forms [default: now]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<String>,
+    #[command(flatten)]
+    pub(super) variables: Variables,
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t = Findings::Plain)]
+    pub(super) output: Findings,
+}
+
+/// How to tell what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Findings {
+    /// A table, and what is behind its figures.
+    Plain,
+    /// A JSON object for each guard.
+    Json,
 }
 
 /// A run to be read.

@@ -62,7 +62,9 @@ pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> R
     let runtime = stage::runtime()?;
     let values = match level {
         DryRun::Plan => variables_without_programs(&document, args, &mut remarks)?,
-        DryRun::Preflight => runtime.block_on(super::exec::values(&document.plan, &document.folder, args))?,
+        DryRun::Preflight => {
+            runtime.block_on(super::exec::values(&document.plan, &document.folder, &args.variables))?
+        }
     };
     let document = &stage::given(&args.file, document, &values)?;
     let plan = &document.plan;
@@ -120,7 +122,7 @@ fn variables_without_programs(
     args: &args::Exec,
     remarks: &mut Vec<Remark>,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let given = given(&document.folder, args, Reach::NoPrograms)?;
+    let given = given(&document.folder, &args.variables, Reach::NoPrograms)?;
     let runtime = stage::runtime()?;
     let errors = match runtime.block_on(vars::resolve(document.plan.vars(), &given)) {
         Ok(values) => return Ok(values),

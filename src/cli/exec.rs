@@ -31,7 +31,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
     let state = State::open(state)?;
     let user = stage::user();
     let runtime = stage::runtime()?;
-    let values = runtime.block_on(values(&document.plan, &document.folder, args))?;
+    let values = runtime.block_on(values(&document.plan, &document.folder, &args.variables))?;
     let document = stage::given(&args.file, document, &values)?;
     let plan = Arc::clone(&document.plan);
 
@@ -115,28 +115,28 @@ pub(super) fn phase(plan: &Plan, name: &str) -> Result<PhaseId, Failure> {
 pub(super) async fn values(
     plan: &Plan,
     folder: &Path,
-    args: &args::Exec,
+    variables: &args::Variables,
 ) -> Result<std::collections::BTreeMap<String, Value>, Failure> {
-    let given = given(folder, args, Reach::Programs)?;
+    let given = given(folder, variables, Reach::Programs)?;
     vars::resolve(plan.vars(), &given).await.map_err(|errors| unresolved(&errors))
 }
 
 /// What the command line says of variables.
-pub(super) fn given(folder: &Path, args: &args::Exec, reach: Reach) -> Result<Given, Failure> {
+pub(super) fn given(folder: &Path, variables: &args::Variables, reach: Reach) -> Result<Given, Failure> {
     let pair = |text: &String| {
         let (name, value) = text.split_once('=').ok_or_else(|| {
             Failure::wrong(format!("`--var {text}` sets nothing")).hint("write it as --var name=value")
         })?;
         Ok((name.to_owned(), value.to_owned()))
     };
-    let file = args
+    let file = variables
         .vars_file
         .as_deref()
         .map(vars::read_file)
         .transpose()
         .map_err(|error| Failure::wrong(format!("could not {error}")))?;
     Ok(Given {
-        flags: args.vars.iter().map(pair).collect::<Result<_, Failure>>()?,
+        flags: variables.vars.iter().map(pair).collect::<Result<_, Failure>>()?,
         file: file.unwrap_or_default(),
         folder: folder.to_owned(),
         reach,

@@ -2,6 +2,7 @@
 
 mod args;
 mod attach;
+mod backtest;
 mod before;
 mod check;
 mod detach;
@@ -85,6 +86,7 @@ fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {
         Verb::Check(args) => check::check(args),
         Verb::Plan(args) => document::plan(args),
         Verb::Graph(args) => document::graph(args),
+        Verb::Backtest(args) => backtest::backtest(args),
         Verb::Status(args) => status::status(args, &State::open(state)?),
         Verb::List(args) => Ok(read::list(args, &State::open(state)?)),
         Verb::Show(args) => read::show(args, &State::open(state)?),

@@ -3,6 +3,7 @@
 //! It must not know what a question is for, what follows from a verdict, or how a sample is taken: times and values come
 //! in as arguments.
 
+mod backtest;
 mod baseline;
 mod comparison;
 mod condition;
@@ -11,6 +12,7 @@ mod number;
 mod series;
 mod summary;
 
+pub use backtest::Backtest;
 pub(crate) use condition::nearest;
 pub use condition::{Compiled, ConditionError, Kind, Locals, Measured, Names, Program, Reads, Scope, compile};
 pub use judge::{Finding, Health, Judge, Latest, Pace};

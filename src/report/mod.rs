@@ -5,6 +5,7 @@
 //! ([`Terminal`]), to a log ([`Plain`]) or to a machine ([`Json`]). Nothing here reads a clock, the environment or a
 //! journal: all of that is handed in.
 
+pub mod backtest;
 pub mod evidence;
 pub mod graph;
 mod json;

@@ -1,6 +1,7 @@
 //! One integration binary; one module per topic. A test's name is a sentence that states the rule.
 
 mod attach;
+mod backtest;
 mod baseline;
 mod budget;
 mod cli;

@@ -3,11 +3,13 @@
 pub mod asking;
 pub mod attempt;
 pub mod attempts;
+pub mod backtest;
 pub mod clock;
 pub mod control;
 pub mod desk;
 pub mod driver;
 pub mod gauge;
+pub mod history;
 pub mod http;
 pub mod keeper;
 pub mod once;

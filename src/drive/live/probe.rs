@@ -243,6 +243,15 @@ async fn over_http(request: &http::Request, secrets: &Secrets, kept: &mut Kept) 
         *kept = Kept::Http(http::client(request, request.bound)?, request.url.clone());
     }
     let Kept::Http(client, _) = kept else { return Err("no client".to_owned()) };
+    exchange(client, request, secrets).await
+}
+
+/// Sends a request; of what comes back nothing shows a part of a secret.
+pub(super) async fn exchange(
+    client: &reqwest::Client,
+    request: &http::Request,
+    secrets: &Secrets,
+) -> Result<http::Answer, String> {
     let mut answer = send(client, request).await.map_err(|no| match no {
         NoAnswer::NotSent(why) | NoAnswer::Lost(why) => why,
     })?;

@@ -328,6 +328,8 @@ impl Account {
             counted: watch.without_data,
             failures: ROUNDS_WITHOUT_DATA,
             of: ROUNDS_WITHOUT_DATA,
+            without_data: watch.without_data,
+            judged: self.at,
         })
     }
 }

@@ -45,6 +45,10 @@ pub struct Health<'a> {
     pub failures: u32,
     /// So many of the last ones count.
     pub of: u32,
+    /// How many of the samples that count had no data.
+    pub without_data: u32,
+    /// When it was judged last.
+    pub judged: Option<Time>,
 }
 
 impl Health<'_> {
@@ -215,6 +219,8 @@ impl Watch {
             counted: self.count(|_| true),
             failures: rule.failures,
             of: rule.of,
+            without_data: self.count(|verdict| verdict == Verdict::NoData),
+            judged: self.judged,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A Prometheus server of its own for the tests that need one: on a loopback port of its own, in a temporary folder,
-//! scraping nothing.
+//! scraping nothing. It may have a past.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,24 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start() -> Self {
+        Self::in_folder(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// One that remembers these samples: `OpenMetrics`, with times.
+    pub(crate) fn remembering(samples: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("samples.txt");
+        fs::write(&file, samples).expect("the samples can be written");
+        let filled = Command::new("promtool")
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .args([&file, &folder.path().join("data")])
+            .output()
+            .expect("these tests need promtool: apt-get install prometheus");
+        assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+        Self::in_folder(folder)
+    }
+
+    fn in_folder(folder: tempfile::TempDir) -> Self {
         let config = folder.path().join("prometheus.yml");
         fs::write(&config, "scrape_configs: []\n").expect("its configuration can be written");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
@@ -45,12 +62,16 @@ impl Prometheus {
     }
 
     fn is_ready(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
-        let request = format!("GET /-/ready HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        self.get("/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.0 200"))
+    }
+
+    /// What it answers, head and body.
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.address).as_bytes()).ok()?;
         let mut answer = String::new();
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_to_string(&mut answer).is_ok()
-            && answer.starts_with("HTTP/1.1 200")
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
     }
 }
 
