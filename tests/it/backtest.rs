@@ -152,7 +152,7 @@ wait = "1s"
 }
 
 /// A scope in which nothing is known but samples.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Scope for Nothing {
     fn var(&self, _: &str) -> Option<Known> {

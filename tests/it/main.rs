@@ -6,6 +6,7 @@ mod baseline;
 mod budget;
 mod cli;
 mod comparison;
+mod converted;
 mod crash;
 mod detached;
 mod docs;
