@@ -39,3 +39,4 @@ mod statements_sqlite;
 mod support;
 mod trace;
 mod way_back;
+mod windows;

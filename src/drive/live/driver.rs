@@ -244,7 +244,7 @@ impl Driver {
             return Some(Parting::Left);
         }
         let engine = self.session.engine();
-        if !engine.awaits_people() || !self.attempts.is_idle() {
+        if !engine.awaits_people() || !self.attempts.is_idle() || self.windows.owes_an_answer() {
             return None;
         }
         match engine.standing() {

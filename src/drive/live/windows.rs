@@ -6,12 +6,12 @@ use super::window::Calendar;
 use crate::drive::Fact;
 use crate::engine::Event;
 use crate::journal::{Moment, Wall};
-use crate::model::{PhaseId, Plan, Span, Time};
+use crate::model::{Bounds, PhaseId, Plan, Span, Time};
 
 /// Answers `CheckWindow` and `WatchWindow`.
 pub struct Windows {
     calendars: BTreeMap<PhaseId, Calendar>,
-    /// What a phase needs at most, there and back.
+    /// What a phase needs at most, there and back: as `plan` says.
     needs: BTreeMap<PhaseId, Span>,
     checked: BTreeMap<PhaseId, Check>,
     watched: BTreeMap<PhaseId, Wall>,
@@ -29,12 +29,15 @@ enum Check {
 }
 
 impl Windows {
-    /// The windows of this plan. `needs` says how long each phase takes at most, there and back.
+    /// The windows of this plan.
     pub fn new(plan: &Plan) -> Self {
         let of = |phase: PhaseId| Some((phase, Calendar::of(plan.phase(phase).window.as_ref()?)?));
+        let calendars: BTreeMap<PhaseId, Calendar> = plan.phase_ids().filter_map(of).collect();
+        let bounds = (!calendars.is_empty()).then(|| Bounds::of(plan));
+        let needs = |phase: &PhaseId| Some((*phase, bounds.as_ref()?.phases[phase.index()].before_close));
         Self {
-            calendars: plan.phase_ids().filter_map(of).collect(),
-            needs: plan.phase_ids().map(|phase| (phase, longest(plan, phase))).collect(),
+            needs: calendars.keys().filter_map(needs).collect(),
+            calendars,
             checked: BTreeMap::new(),
             watched: BTreeMap::new(),
             next: None,
@@ -66,6 +69,11 @@ impl Windows {
     pub fn forget(&mut self, phase: PhaseId) {
         self.checked.remove(&phase);
         self.watched.remove(&phase);
+    }
+
+    /// Whether a phase has not been told yet whether it may start.
+    pub fn owes_an_answer(&self) -> bool {
+        self.checked.values().any(|check| *check == Check::New)
     }
 
     /// When to [`Self::look`] again.
@@ -112,10 +120,4 @@ impl Windows {
             }
         }
     }
-}
-
-/// What a phase needs at most: its own bound, and the way back from it.
-fn longest(plan: &Plan, phase: PhaseId) -> Span {
-    let forward = plan.phase(phase).timeout.unwrap_or(plan.about().timeout);
-    forward.plus(plan.about().rollback_timeout.unwrap_or_default())
 }
