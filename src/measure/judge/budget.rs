@@ -33,8 +33,7 @@ pub(super) struct Account {
     at: Option<Time>,
     /// What it had grown to, round by round, for the rate over the last while.
     recent: VecDeque<Point>,
-    /// Why it is breached; `None`: it is not.
-    over: Option<String>,
+    over: Over,
     /// What it had spent when that was last written down; `None`: the counters' present values have not been.
     noted: Option<f64>,
     watch: Option<Watch>,
@@ -47,6 +46,15 @@ enum AfterBreach {
     Again,
     /// It is told once: whoever lets the run go on knows.
     Once,
+}
+
+/// Whether it is breached, from the mildest to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Over {
+    No,
+    /// It would be spent by the end of the phases under way.
+    Forecast,
+    Spent,
 }
 
 #[derive(Debug, Default)]
@@ -86,10 +94,11 @@ struct Watch {
     verdict: Option<Verdict>,
     evidence: String,
     has_held: bool,
-    is_breached: bool,
+    /// What of a breach has been told in this watch.
+    told: Over,
+    /// What was known when the watch began, and people let the run go on: more than that is told.
+    accepted: Over,
     without_data: u32,
-    /// It was breached when the watch began, and people let the run go on.
-    is_accepted: bool,
 }
 
 /// What one round of samples came to.
@@ -135,7 +144,7 @@ impl Account {
             counted: Span::ZERO,
             at: None,
             recent: VecDeque::new(),
-            over: None,
+            over: Over::No,
             noted: None,
             watch: None,
         }
@@ -146,7 +155,11 @@ impl Account {
         self.bad = Counter::restored(&spend.bad);
         self.total = spend.total.as_ref().map(Counter::restored).unwrap_or_default();
         self.counted = spend.counted;
-        self.over = spend.breached.then(|| spend.to_string());
+        self.over = match (spend.breached, self.is_spent()) {
+            (false, _) => Over::No,
+            (true, false) => Over::Forecast,
+            (true, true) => Over::Spent,
+        };
         if self.bad.last.is_some() {
             self.at = Some(spend.at);
             self.recent.push_back(self.point(spend.at));
@@ -162,9 +175,12 @@ impl Account {
             verdict: None,
             evidence: String::new(),
             has_held: false,
-            is_breached: false,
+            told: Over::No,
+            accepted: match self.on_breach {
+                AfterBreach::Again => Over::No,
+                AfterBreach::Once => self.over,
+            },
             without_data: 0,
-            is_accepted: self.on_breach == AfterBreach::Once && self.over.is_some(),
         });
     }
 
@@ -207,21 +223,17 @@ impl Account {
             Some(_) => self.total.next.take().and_then(Answer::value),
             None => Some(0.0),
         };
-        let was_over = self.over.is_some();
+        let was_over = self.over;
         let has_data = bad.zip(total);
+        let mut evidence = format!("a counter has no data; {}", self.spend());
         if let Some((bad, total)) = has_data {
             self.count(asked, bad, total);
-            self.over = self.why_over(asked, ends);
+            (self.over, evidence) = self.look(asked, ends);
         }
-        let is_notable = has_data.is_some() && (self.over.is_some() != was_over || self.is_notable());
+        let is_notable = has_data.is_some() && (self.over != was_over || self.is_notable());
         if is_notable {
             self.noted = Some(self.bad.grown);
         }
-        let evidence = match (&self.over, has_data) {
-            (Some(why), Some(_)) => why.clone(),
-            (None, Some(_)) => self.spend().to_string(),
-            (_, None) => format!("a counter has no data; {}", self.spend()),
-        };
         Round { news: self.news(has_data.is_some(), &evidence), evidence, is_notable }
     }
 
@@ -249,13 +261,26 @@ impl Account {
         self.noted.is_none_or(due)
     }
 
-    fn why_over(&self, asked: Time, ends: Option<Time>) -> Option<String> {
-        let allowed = self.budget.allow.of(self.total.grown);
-        if self.bad.grown > allowed {
-            return Some(self.spend().to_string());
+    fn is_spent(&self) -> bool {
+        self.bad.grown > self.budget.allow.of(self.total.grown)
+    }
+
+    /// Whether it is breached, in words too.
+    fn look(&self, asked: Time, ends: Option<Time>) -> (Over, String) {
+        let spent = self.spend().to_string();
+        if self.is_spent() {
+            return (Over::Spent, spent);
         }
+        match self.forecast(asked, ends) {
+            Some(forecast) => (Over::Forecast, format!("{spent}; {forecast}")),
+            None => (Over::No, spent),
+        }
+    }
+
+    /// What will be spent where that is too much.
+    fn forecast(&self, asked: Time, ends: Option<Time>) -> Option<String> {
         let (window, left) = (self.budget.forecast?, ends?.since(asked));
-        if self.bad.grown < FORECAST_FROM * allowed {
+        if self.bad.grown < FORECAST_FROM * self.budget.allow.of(self.total.grown) {
             return None;
         }
         let then = self.recent.front().filter(|then| then.at.after(window) <= asked)?;
@@ -263,41 +288,43 @@ impl Account {
         // The lower of two rates: that a stretch was bad does not make the next one so, nor does what is long over.
         let lately = self.carried_on(grown, asked.since(then.at), left)?;
         let all_along = self.carried_on((self.bad.grown, self.total.grown), self.counted, left)?;
-        let will = if lately.0 <= all_along.0 { lately } else { all_along };
-        let (spent, will, left) = (self.spend(), shown_number(&number(will.0.round())), left);
-        Some(format!("{spent}; at the present rate {will} by the end of the phase's bound in {left}"))
+        let will = shown_number(&number(lately.min(all_along).round()));
+        Some(format!("at the present rate {will} by the end of the phase's bound in {left}"))
     }
 
-    /// What was and will be spent if it goes on for `left` as it did over that long, and what is allowed then; where it is
-    /// too much.
-    fn carried_on(&self, (bad, total): (f64, f64), over: Span, left: Span) -> Option<(f64, f64)> {
+    /// What will be spent if it goes on for `left` as it did over that long, where that is more than is allowed then.
+    fn carried_on(&self, (bad, total): (f64, f64), over: Span, left: Span) -> Option<f64> {
         let times = if over == Span::ZERO { 0.0 } else { seconds(left) / seconds(over) };
         let bad = self.bad.grown + bad * times;
         let allowed = self.budget.allow.of(self.total.grown + total * times);
-        (bad > allowed).then_some((bad, allowed))
+        (bad > allowed).then_some(bad)
     }
 
     fn news(&mut self, has_data: bool, evidence: &str) -> News {
         let Some(watch) = &mut self.watch else { return News::default() };
         evidence.clone_into(&mut watch.evidence);
-        let is_blind = |rounds: u32| rounds >= ROUNDS_WITHOUT_DATA && self.no_data == NoData::Pause;
-        let was_blind = is_blind(watch.without_data);
-        watch.without_data = if has_data { 0 } else { watch.without_data.saturating_add(1) };
-        watch.is_accepted &= self.over.is_some();
-        let is_over = self.over.is_some() && !watch.is_accepted;
-        let verdict = match (has_data, is_over) {
+        let counts_as = |no_data, rounds| rounds >= ROUNDS_WITHOUT_DATA && self.no_data == no_data;
+        let before = watch.without_data;
+        watch.without_data = if has_data { 0 } else { before.saturating_add(1) };
+        watch.accepted = watch.accepted.min(self.over);
+        let over = if self.over > watch.accepted { self.over } else { Over::No };
+        let verdict = match (has_data, over) {
             (false, _) => Verdict::NoData,
-            (true, true) => Verdict::Fails,
-            (true, false) => Verdict::Holds,
+            (true, Over::Forecast | Over::Spent) => Verdict::Fails,
+            (true, Over::No) => Verdict::Holds,
         };
         watch.verdict = Some(verdict);
         let held = verdict == Verdict::Holds && !watch.has_held;
         watch.has_held |= held;
-        let is_missing = watch.without_data >= ROUNDS_WITHOUT_DATA && self.no_data == NoData::Fail;
-        let is_breached = is_over || is_missing;
-        let turn = Turn::between(watch.is_breached, is_breached);
-        watch.is_breached = is_breached;
-        News { held, turn, blind: is_blind(watch.without_data) && !was_blind }
+        let told = std::mem::replace(&mut watch.told, over);
+        let (was_missing, is_missing) = (counts_as(NoData::Fail, before), counts_as(NoData::Fail, watch.without_data));
+        let turn = if over > told || is_missing && !was_missing {
+            Turn::Breached
+        } else {
+            Turn::between(told > Over::No || was_missing, over > Over::No || is_missing)
+        };
+        let blind = counts_as(NoData::Pause, watch.without_data) && !counts_as(NoData::Pause, before);
+        News { held, turn, blind }
     }
 
     /// What is spent, as the journal keeps it.
@@ -308,7 +335,7 @@ impl Account {
             allowed: number(self.budget.allow.of(self.total.grown)),
             counted: self.counted,
             at: self.at.unwrap_or_default(),
-            breached: self.over.is_some(),
+            breached: self.over > Over::No,
         }
     }
 

@@ -163,6 +163,17 @@ fn a_breach_that_people_accepted_is_not_told_again_by_the_next_process() {
 }
 
 #[test]
+fn whoever_accepted_a_forecast_is_told_when_the_budget_is_spent() {
+    let mut lost = with(count(100), Some(10), NoData::Fail, OnBreach::Pause);
+    lost.bad(0, 0, Some(100));
+    assert!(lost.bad(10, 30, Some(100)).contains("at the present rate 300"), "a forecast");
+    lost.0.watch(secs(11), 0);
+    let said = lost.bad(12, 36, Some(100));
+    assert!(said.contains("at the present rate 300") && said.ends_with("held noted"), "{said}");
+    assert_eq!(lost.bad(20, 101, Some(100)), "101 of 100 spent (101%) BREACHED noted");
+}
+
+#[test]
 fn a_spend_is_written_down_at_each_twentieth_of_the_allowance_and_ever_more_rarely_beyond() {
     let mut lost = with(count(100), None, NoData::Fail, OnBreach::Warn);
     let noted = (0..=1000).filter(|value| lost.bad(1, *value, None).ends_with("noted")).collect::<Vec<i64>>();
