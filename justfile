@@ -24,9 +24,10 @@ tidy:
     cargo fmt --all
     cargo clippy --all-targets -- -D warnings
 
-# Write the JSON schema anew
+# Write the JSON schemas anew
 schema:
     cargo run --quiet -- schema > schemas/runbook.schema.json
+    cargo run --quiet -- schema part > schemas/part.schema.json
 
 # Licences, bans, duplicates, sources and number of all dependencies
 deny:

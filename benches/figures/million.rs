@@ -53,6 +53,7 @@ fn live(base: &Path, folder: &Path, run: &str) -> Outcome {
     let mut session = start::begin(Beginning {
         plan,
         document: &document,
+        parts: BTreeMap::new(),
         base: base.to_owned(),
         values: BTreeMap::new(),
         run: RunId(run.to_owned()),

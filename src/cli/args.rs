@@ -78,7 +78,7 @@ pub(super) enum Verb {
     /// Prove a run's journal whole
     Audit(Audit),
     /// Print the JSON schema of the runbook format
-    Schema,
+    Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -397,6 +397,23 @@ pub(super) struct Audit {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `schema`.
+#[derive(Args, Debug)]
+pub(super) struct Schema {
+    /// Of which kind of file
+    #[arg(value_enum, default_value_t = SchemaOf::Runbook)]
+    pub(super) of: SchemaOf,
+}
+
+/// The kinds of files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A runbook.
+    Runbook,
+    /// A part, for runbooks to include.
+    Part,
 }
 
 /// `completions`.

@@ -1,5 +1,6 @@
 //! `check`: everything that is wrong with a runbook.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -8,21 +9,21 @@ use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::say;
-use crate::syntax::Problem;
 use crate::syntax::render::{self, Look};
+use crate::syntax::{self, Problem, Reading, Sources, Texts};
 
 /// Checks runbooks.
 pub(super) fn check(args: &args::Check) -> Result<Exit, Failure> {
     let mut exit = Exit::Good;
     for path in &args.files {
-        let text = read(path)?;
-        let crate::syntax::Reading { plan, problems, places } = crate::syntax::read(&text);
+        let reading = syntax::read_given(&texts(path)?, &BTreeMap::new());
+        let Reading { plan, problems, places, sources } = reading;
         // Giving back a large plan piece by piece takes longer than the process has left to live.
         std::mem::forget((plan, places));
         if args.json {
-            print_json(path, &text, &problems);
+            print_json(path, &sources, &problems);
         } else {
-            eprint!("{}", shown(path, &text, &problems));
+            eprint!("{}", shown(path, &sources, &problems));
         }
         exit = exit.worse(verdict(&problems, args.strict));
     }
@@ -39,30 +40,33 @@ fn verdict(problems: &[Problem], strict: bool) -> Exit {
     }
 }
 
-/// The text of a runbook.
-pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::wrong(format!("could not read `{}`: {error}", path.display())))
+/// The text of a runbook, and those of its parts, which stand relative to its folder.
+pub(super) fn texts(path: &Path) -> Result<Texts, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::wrong(format!("could not read `{}`: {error}", path.display())))?;
+    Ok(Texts::gather(text, |part| {
+        fs::read_to_string(path.with_file_name("").join(part)).map_err(|error| error.to_string())
+    }))
 }
 
 /// Problems as people read them, with their lines.
-pub(super) fn shown(path: &Path, text: &str, problems: &[Problem]) -> String {
+pub(super) fn shown(path: &Path, sources: &Sources, problems: &[Problem]) -> String {
     let at_terminal = io::stderr().is_terminal();
     let width = if at_terminal { usize::from(console::Term::stderr().size().1) } else { Look::PLAIN.width };
     let look = Look { colour: at_terminal && console::colors_enabled_stderr(), width };
-    render::for_terminal(&path.display().to_string(), text, problems, look)
+    render::for_terminal(&path.display().to_string(), sources, problems, look)
 }
 
-fn print_json(path: &Path, text: &str, problems: &[Problem]) {
-    for mut problem in render::as_json(text, problems) {
-        problem["file"] = path.display().to_string().into();
+fn print_json(path: &Path, sources: &Sources, problems: &[Problem]) {
+    for problem in render::as_json(&path.display().to_string(), sources, problems) {
         say(&problem.to_string());
     }
 }
 
 /// The failure of a verb that needs a runbook without errors.
-pub(super) fn failure(path: &Path, text: &str, problems: &[Problem]) -> Failure {
-    let errors: Vec<Problem> = problems.iter().filter(|problem| problem.is_error()).cloned().collect();
-    eprint!("{}", shown(path, text, &errors));
+pub(super) fn failure(path: &Path, reading: &Reading) -> Failure {
+    let errors: Vec<Problem> = reading.problems.iter().filter(|problem| problem.is_error()).cloned().collect();
+    eprint!("{}", shown(path, &reading.sources, &errors));
     let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
     Failure::wrong(format!("`{}` has {count}", path.display()))
 }

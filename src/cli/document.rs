@@ -4,7 +4,7 @@ use std::io;
 
 use clap::CommandFactory as _;
 
-use super::args::{self, Cli, GraphForm};
+use super::args::{self, Cli, GraphForm, SchemaOf};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{note, print, say};
@@ -12,6 +12,7 @@ use super::read::size;
 use super::stage;
 use crate::model::Bounds;
 use crate::report::{graph as drawing, plan as page};
+use crate::syntax::schema;
 
 /// What a runbook would do.
 pub(super) fn plan(args: &args::Document) -> Result<Exit, Failure> {
@@ -39,8 +40,12 @@ pub(super) fn graph(args: &args::Graph) -> Result<Exit, Failure> {
 }
 
 /// The schema of the format.
-pub(super) fn schema() -> Exit {
-    say(crate::syntax::schema::text().trim_end());
+pub(super) fn schema(args: &args::Schema) -> Exit {
+    let schema = match args.of {
+        SchemaOf::Runbook => schema::json(),
+        SchemaOf::Part => schema::part_json(),
+    };
+    say(schema::text(&schema).trim_end());
     Exit::Good
 }
 

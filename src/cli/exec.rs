@@ -1,6 +1,6 @@
 //! `exec`: begins a run and carries it out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::engine::{Act, Event};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::{Beforehand, Via, Who};
 use crate::model::{PhaseId, Plan, RunId, StepId, Value};
+use crate::syntax::{PartText, Texts};
 
 /// Executes a runbook.
 pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Result<Exit, Failure> {
@@ -57,7 +58,8 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
         .map_err(|error| Failure::could_not(format!("remember the run: {error}")))?;
     let beginning = Beginning {
         plan: Arc::clone(&plan),
-        document: &document.text,
+        document: &document.texts.runbook,
+        parts: document.parts(),
         base: document.folder.clone(),
         values,
         run: run.clone(),
@@ -116,7 +118,7 @@ pub(super) async fn values(
     plan: &Plan,
     folder: &Path,
     variables: &args::Variables,
-) -> Result<std::collections::BTreeMap<String, Value>, Failure> {
+) -> Result<BTreeMap<String, Value>, Failure> {
     let given = given(folder, variables, Reach::Programs)?;
     vars::resolve(plan.vars(), &given).await.map_err(|errors| unresolved(&errors))
 }
@@ -204,7 +206,19 @@ fn refuse_early(plan: &Plan, args: &args::Exec) -> Result<(), Failure> {
 
 /// A runbook that was read without errors.
 pub(super) struct Document {
-    pub(super) text: String,
+    pub(super) texts: Texts,
     pub(super) folder: PathBuf,
     pub(super) plan: Arc<Plan>,
+}
+
+impl Document {
+    /// The texts of its parts, by the names that it has for their files.
+    fn parts(&self) -> BTreeMap<String, &str> {
+        let found = self.texts.parts.iter().filter_map(|(name, text)| match text {
+            PartText::Found(text) => Some((name.clone(), text.as_str())),
+            // A runbook with an error is not begun.
+            PartText::Unreadable(_) => None,
+        });
+        found.collect()
+    }
 }

@@ -104,7 +104,7 @@ fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {
         Verb::Advance(args) => order::about_step(args, |step| Act::Advance { step }, &State::open(state)?),
         Verb::Attach(args) => attach::attach(args, &State::open(state)?),
         Verb::Audit(args) => read::audit(args, &State::open(state)?),
-        Verb::Schema => Ok(document::schema()),
+        Verb::Schema(args) => Ok(document::schema(args)),
         Verb::Completions(args) => Ok(document::completions(args)),
     }
 }

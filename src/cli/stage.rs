@@ -20,19 +20,17 @@ use crate::journal::record::digest;
 use crate::journal::{Header, Pinned, Reader};
 use crate::model::{Bounds, Plan, RunId, Time, Value};
 use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme};
+use crate::syntax::{self, PartText, Texts};
 
 /// Reads a runbook; prints every problem where it has errors.
 pub(super) fn read(path: &Path) -> Result<Document, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::wrong(format!("could not read `{}`: {error}", path.display())))?;
-    let reading = crate::syntax::read(&text);
-    let Some(plan) = reading.plan else {
-        return Err(super::check::failure(path, &text, &reading.problems));
-    };
+    let texts = super::check::texts(path)?;
+    let mut reading = syntax::read_given(&texts, &BTreeMap::new());
+    let Some(plan) = reading.plan.take() else { return Err(super::check::failure(path, &reading)) };
     let absolute =
         path.canonicalize().map_err(|error| Failure::could_not(format!("find `{}`: {error}", path.display())))?;
     let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    Ok(Document { text, folder, plan: Arc::new(plan) })
+    Ok(Document { texts, folder, plan: Arc::new(plan) })
 }
 
 /// Reads it again for a run whose variables have these values: ramps depend on them.
@@ -41,8 +39,8 @@ pub(super) fn given(path: &Path, document: Document, values: &BTreeMap<String, V
     if !document.plan.steps().iter().any(from_vars) {
         return Ok(document);
     }
-    let reading = crate::syntax::read_given(&document.text, values);
-    let plan = reading.plan.ok_or_else(|| super::check::failure(path, &document.text, &reading.problems))?;
+    let mut reading = syntax::read_given(&document.texts, values);
+    let plan = reading.plan.take().ok_or_else(|| super::check::failure(path, &reading))?;
     Ok(Document { plan: Arc::new(plan), ..document })
 }
 
@@ -54,21 +52,28 @@ pub(super) fn journal_of(folder: &RunFolder) -> Result<Vec<u8>, Failure> {
 
 /// Reads the frozen runbook of a run, and proves that it is the one that its journal names.
 pub(super) fn frozen(folder: &RunFolder, journal: &[u8]) -> Result<Arc<Plan>, Failure> {
-    let path = folder.document();
-    let text =
-        fs::read_to_string(&path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
     let (header, _) = Reader::new(journal).map_err(Failure::could_not)?;
-    if digest(text.as_bytes()) != header.document {
-        return Err(Failure::could_not(format!("use `{}`: it has been changed since the run began", path.display()))
-            .hint("a run works from its frozen copy; put back what it was"));
+    let mut texts = Texts::alone(frozen_text(&folder.document(), &header.document)?);
+    for (n, (name, digest)) in header.parts.iter().enumerate() {
+        texts.parts.insert(name.clone(), PartText::Found(frozen_text(&folder.part(n), digest)?));
     }
     // A run's plan is that of its variables; secrets have no part in it.
     let vars = header.vars.iter().filter_map(|(name, pinned)| match pinned {
         Pinned::Plain(json) => Some((name.clone(), Value { json: json.clone(), secret: false })),
         Pinned::Secret(_) => None,
     });
-    let reading = crate::syntax::read_given(&text, &vars.collect());
-    reading.plan.map(Arc::new).ok_or_else(|| super::check::failure(&path, &text, &reading.problems))
+    let mut reading = syntax::read_given(&texts, &vars.collect());
+    reading.plan.take().map(Arc::new).ok_or_else(|| super::check::failure(&folder.document(), &reading))
+}
+
+fn frozen_text(path: &Path, wanted: &str) -> Result<String, Failure> {
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+    if digest(text.as_bytes()) != wanted {
+        return Err(Failure::could_not(format!("use `{}`: it has been changed since the run began", path.display()))
+            .hint("a run works from its frozen copy; put back what it was"));
+    }
+    Ok(text)
 }
 
 /// One thread: every wait is a future.

@@ -12,6 +12,7 @@ fn header() -> Header {
         engine: crate::engine::REVISION,
         run: RunId("r1".to_owned()),
         document: String::new(),
+        parts: BTreeMap::new(),
         vars: BTreeMap::new(),
         base: "/srv".to_owned(),
         user: "ops".to_owned(),

@@ -59,6 +59,7 @@ impl Sketch {
             baseline: None,
             phases: vec![],
             steps: vec![],
+            parts: vec![],
         })
     }
 

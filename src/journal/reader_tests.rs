@@ -14,6 +14,7 @@ pub(in crate::journal) fn header() -> Header {
         engine: 1,
         run: RunId("r1".to_owned()),
         document: "d".to_owned(),
+        parts: std::collections::BTreeMap::new(),
         vars: std::collections::BTreeMap::new(),
         base: "/srv".to_owned(),
         user: "ops".to_owned(),

@@ -62,6 +62,9 @@ pub struct Header {
     pub run: RunId,
     /// SHA-256 of the frozen runbook.
     pub document: String,
+    /// SHA-256 of the frozen parts, by the names that the runbook has for their files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, String>,
     /// The variables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, Pinned>,

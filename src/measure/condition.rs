@@ -14,6 +14,7 @@ mod evidence;
 mod judged;
 mod names;
 mod node;
+mod rename;
 mod value;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use serde_json::Value as Json;
 pub(crate) use self::names::nearest;
 pub use self::names::{Kind, Locals, Measured, Names};
 use self::node::Node;
+pub use self::rename::{NameOf, rename};
 use super::{Series, number};
 use crate::model::{Figure, Span, StepOutcome, Value, Verdict};
 

@@ -14,6 +14,8 @@ mod summary;
 
 pub use backtest::Backtest;
 pub(crate) use condition::nearest;
-pub use condition::{Compiled, ConditionError, Kind, Locals, Measured, Names, Program, Reads, Scope, compile};
+pub use condition::{
+    Compiled, ConditionError, Kind, Locals, Measured, NameOf, Names, Program, Reads, Scope, compile, rename,
+};
 pub use judge::{Finding, Health, Judge, Latest, Pace};
 pub use series::{SAMPLES_MAX, Series};

@@ -31,9 +31,9 @@ pub use id::{Attempt, AttemptId, ConditionId, FactId, GuardId, Part, PhaseId, Pr
 pub use number::{shown_decimal, shown_json, shown_number};
 pub use outcome::{AttemptEnd, RunOutcome, StepOutcome, Verdict};
 pub use plan::{
-    About, Bracket, Draft, Guard, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop, Phase,
-    Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Progress, Retry, Rollback, Rule, Scope, Step, Survivors,
-    Target, Then, Watched, WayHome, Window, Work,
+    About, Bracket, Draft, Guard, Included, Interrupts, NoData, Node, OnBreach, OnClose, OnDoubt, OnInterrupt, OnStop,
+    Phase, Plan, PlanError, Policy, Probe, ProbeAs, ProbeSource, Progress, Retry, Rollback, Rule, Scope, Step,
+    Survivors, Target, Then, Watched, WayHome, Window, Work,
 };
 pub use ramp::{Ramp, RampValue};
 pub use time::{Span, Time};

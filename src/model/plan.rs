@@ -93,6 +93,21 @@ pub struct Draft {
     pub phases: Vec<Phase>,
     /// In file order (the order of sequences within their phases).
     pub steps: Vec<Step>,
+    /// `[part.x]`, in file order.
+    pub parts: Vec<Included>,
+}
+
+/// A piece of the plan that stands in a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Included {
+    /// What its names begin with.
+    pub name: String,
+    /// The file, as the runbook names it.
+    pub file: String,
+    /// One line.
+    pub summary: Option<String>,
+    /// Its steps, in the order of the plan.
+    pub steps: Vec<StepId>,
 }
 
 /// Why a draft is no plan. `syntax` finds the same first and says where; this is the last line of defence.

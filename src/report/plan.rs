@@ -88,6 +88,10 @@ impl<'p> Page<'p> {
             self.entry(lines, "baseline", Role::Plain, &text);
             self.conditions(lines, "require", baseline.require.iter().map(|one| one.condition));
         }
+        for part in self.plan.parts() {
+            let summary = part.summary.as_ref().map_or_else(String::new, |summary| format!(": {summary}"));
+            self.entry(lines, "part", Role::Plain, &format!("{} from {}{summary}", part.name, part.file));
+        }
         for guard in self.plan.guards() {
             let breach = match &guard.on_breach {
                 OnBreach::Rollback(rollback) => format!("goes back to {}", target(self.plan, rollback.target)),
@@ -160,7 +164,9 @@ impl<'p> Page<'p> {
         lines.push(line.fit(self.columns, "..."));
         let time = [self.needs(id), Some(time_of(self.plan, step, bounds.forward)), self.home(step)];
         let back = format!("way back from here: {}", back(self.plan, bounds.back));
-        for detail in [time.into_iter().flatten().collect::<Vec<_>>().join("; "), back] {
+        let origin = self.plan.part_of(id).map(|part| format!("part {} ({})", part.name, part.file));
+        let time = time.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        for detail in [Some(time), Some(back), origin].into_iter().flatten() {
             let mut line = Line::new();
             line.pad_to(self.indent);
             lines.extend(line.with(Role::Dim, detail).wrap(self.columns, self.indent));
@@ -403,6 +409,12 @@ pub fn as_json(plan: &Plan, bounds: &Bounds) -> Value {
             "before": baseline.before.map(|phase| &plan.phase(phase).name),
             "over_ms": baseline.over.millis(),
         })),
+        "parts": plan.parts().iter().map(|part| json!({
+            "name": part.name,
+            "file": part.file,
+            "summary": part.summary,
+            "steps": names(plan, &part.steps),
+        })).collect::<Vec<_>>(),
         "phases": plan.phase_ids().map(|id| phase_json(plan, id, bounds)).collect::<Vec<_>>(),
         "steps": plan.step_ids().map(|id| step_json(plan, id, bounds)).collect::<Vec<_>>(),
         "rollback_edges": bounds.edges.iter().map(|edge| json!({
@@ -456,6 +468,7 @@ fn step_json(plan: &Plan, id: StepId, bounds: &Bounds) -> Value {
     json!({
         "name": step.name,
         "phase": step.phase.map(|phase| &plan.phase(phase).name),
+        "part": plan.part_of(id).map(|part| &part.name),
         "needs": names(plan, &step.needs),
         "summary": step.summary,
         "action": step.forward.action.word(),

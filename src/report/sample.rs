@@ -52,6 +52,7 @@ pub(super) fn draft() -> Draft {
         baseline: None,
         phases: vec![phase("warmup", 0..2), cutover(), complete()],
         steps: steps(),
+        parts: Vec::new(),
     }
 }
 

@@ -71,7 +71,7 @@ impl<'t> Reader<'t> {
         vars.into_iter().map(|(name, node)| self.var(name, node)).collect()
     }
 
-    fn var(&mut self, name: &str, node: Node<'t>) -> VarDecl {
+    pub(super) fn var(&mut self, name: &str, node: Node<'t>) -> VarDecl {
         let name = name.to_owned();
         let Some(of) = node.fields() else {
             let sources = vec![VarSource::Default(node.json())];

@@ -35,7 +35,7 @@ impl<'t> Reader<'t> {
             return Some(Action::Gate(self.gate(fields, step)));
         }
         if let Some(fields) = of.fields("ramp") {
-            let bound = of.span("timeout").or(self.defaults.timeout).unwrap_or(crate::model::Span::MAX);
+            let bound = of.span("timeout").or(self.defaults().timeout).unwrap_or(crate::model::Span::MAX);
             return Some(Action::Ramp(self.ramp(fields, step, bound)));
         }
         of.fields("manual").map(|fields| {
@@ -54,7 +54,7 @@ impl<'t> Reader<'t> {
             }
             RunCommand::Args(args.filter_map(|arg| self.template_of(arg, Place::Argument)).collect())
         } else {
-            let shell = if of.has("shell") { of.texts("shell") } else { self.defaults.shell.clone() };
+            let shell = if of.has("shell") { of.texts("shell") } else { self.defaults().shell.clone() };
             let text = self.template_of(node, Place::of_script(&shell)).unwrap_or_default();
             RunCommand::Script { text, shell }
         };
@@ -62,11 +62,21 @@ impl<'t> Reader<'t> {
         Run {
             command,
             cwd: self.template(of, "cwd", Place::Argument),
-            env: self.templates(of, "env", Place::Private),
+            env: self.run_env(of),
             stdin: self.template(of, "stdin", Place::Data),
             exit: if exit.is_empty() { vec![0] } else { exit },
             expect: of.get("expect").and_then(|node| self.expression(node, Locals::Run)),
         }
+    }
+
+    /// What a process is told beside the variables of the run: those of its part under the names that they have there.
+    fn run_env(&mut self, of: Fields<'t>) -> BTreeMap<String, Template> {
+        let mut env = self.templates(of, "env", Place::Private);
+        for parameter in self.file().part.iter().flat_map(|part| &part.parameters) {
+            let value = Template(format!("{{{{vars.{}}}}}", parameter.name));
+            env.insert(format!("RUNBOOK_VAR_{}", parameter.written.to_ascii_uppercase()), value);
+        }
+        env
     }
 
     fn http(&mut self, of: Fields<'t>) -> Http {
@@ -174,7 +184,7 @@ impl<'t> Reader<'t> {
     /// A JSON value whose texts are templates.
     fn json_templates(&mut self, node: Node<'t>) -> serde_json::Value {
         self.check_leaves(node);
-        node.json()
+        self.file().part.map_or_else(|| node.json(), |part| part.json(node.json()))
     }
 
     fn check_leaves(&mut self, node: Node<'t>) {

@@ -12,7 +12,7 @@ const OVER: Span = Span::from_secs(30);
 impl<'t> Reader<'t> {
     pub(super) fn baseline(&mut self, of: Fields<'t>) -> Baseline {
         for node in of.list("probes") {
-            if let Some(id) = node.text().and_then(|name| self.names.probes.get(name))
+            if let Some(id) = node.text().and_then(|name| self.file().probes.get(name))
                 && Kind::from(self.probes[id.index()].as_) != Kind::Number
             {
                 let (probe, at) = (self.probes[id.index()].name.clone(), node.at());

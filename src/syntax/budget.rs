@@ -53,7 +53,7 @@ impl<'t> Reader<'t> {
             name: name.to_owned(),
             scope: self.scope(of),
             rule: Rule::Budget(Budget { bad, allow, forecast }),
-            no_data: no_data(of, self.defaults.no_data),
+            no_data: no_data(of, self.defaults().no_data),
             on_breach: self.on_breach(of, Site::Guard(id, "on_breach")),
             remedy: of.owned("remedy"),
         }

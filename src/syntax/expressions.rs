@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use super::misfit::Misfit;
 use super::node::Node;
 use super::problem::Problem;
+use super::scope::Scope;
 use super::site::Spot;
 use crate::measure::{self, ConditionError, Locals};
-use crate::model::{Condition, ConditionId, ProbeId};
+use crate::model::{Condition, ConditionId};
 
 /// The expressions read so far.
 #[derive(Default)]
 pub(super) struct Expressions<'t> {
-    pub(super) names: measure::Names<'t>,
     pub(super) conditions: Vec<Condition>,
     /// Where each stands first.
     pub(super) places: Vec<Spot>,
-    by_text: HashMap<&'t str, Known>,
+    /// By the number of the scope that they are read in, and their text.
+    by_text: HashMap<(usize, &'t str), Known>,
 }
 
 /// An expression met before.
@@ -27,17 +28,17 @@ struct Known {
 }
 
 impl<'t> Expressions<'t> {
-    /// The id of an expression: the same for the same text.
+    /// The id of an expression: the same for the same text in the same scope, whose number is `number`.
     pub(super) fn intern(
         &mut self,
         node: Node<'t>,
         locals: Locals,
         source: &str,
-        probes: &HashMap<&str, ProbeId>,
+        (number, scope): (usize, &Scope<'t>),
         problems: &mut Vec<Problem>,
     ) -> Option<ConditionId> {
         let text = node.text()?;
-        let known = self.by_text.entry(text).or_insert_with(|| {
+        let known = self.by_text.entry((number, text)).or_insert_with(|| {
             let id = ConditionId::at(self.conditions.len());
             self.conditions.push(Condition {
                 text: text.to_owned(),
@@ -50,21 +51,7 @@ impl<'t> Expressions<'t> {
         });
         let id = known.id;
         if !known.compiled.iter().any(|(with, _)| *with == locals) {
-            let errors = match measure::compile(text, locals, &self.names) {
-                Ok(compiled) => {
-                    let read = compiled.reads.probes.iter().filter_map(|name| probes.get(name.as_str()).copied());
-                    let series = compiled.reads.series.iter();
-                    let series = series.filter_map(|(name, over)| Some((*probes.get(name.as_str())?, *over)));
-                    let condition = &mut self.conditions[id.index()];
-                    condition.series = series.collect();
-                    condition.probes.extend(read);
-                    condition.probes.sort_unstable();
-                    condition.probes.dedup();
-                    condition.reads_baseline |= !compiled.reads.baseline.is_empty();
-                    Vec::new()
-                }
-                Err(errors) => errors,
-            };
+            let errors = compile(text, locals, scope, &mut self.conditions[id.index()]);
             known.compiled.push((locals, errors));
         }
         let errors = known.compiled.iter().find(|(with, _)| *with == locals).map(|(_, errors)| errors);
@@ -73,6 +60,30 @@ impl<'t> Expressions<'t> {
         }
         Some(id)
     }
+}
+
+/// Compiles a text as it is written in its file, and makes of it a condition with the names of the plan.
+fn compile(text: &str, locals: Locals, scope: &Scope<'_>, condition: &mut Condition) -> Vec<ConditionError> {
+    let reads = match measure::compile(text, locals, &scope.expressions) {
+        Ok(compiled) => compiled.reads,
+        Err(errors) => return errors,
+    };
+    let read = reads.probes.iter().filter_map(|name| scope.probes.get(name.as_str()).copied());
+    let series = reads.series.iter().filter_map(|(name, over)| Some((*scope.probes.get(name.as_str())?, *over)));
+    condition.series = series.collect();
+    condition.probes.extend(read);
+    condition.probes.sort_unstable();
+    condition.probes.dedup();
+    condition.reads_baseline |= !reads.baseline.is_empty();
+    let Some(part) = scope.part else { return Vec::new() };
+    let Some(renamed) = part.condition(text, locals, &reads) else {
+        let message = "it cannot be told here which words are names".to_owned();
+        let help =
+            "in a part, write `vars.x`, `probe.x` and `steps.x`, and call nothing else `vars`, `probe` or `steps`";
+        return vec![ConditionError { message, range: 0..text.len(), help: Some(help.to_owned()) }];
+    };
+    condition.text = renamed;
+    Vec::new()
 }
 
 impl Expressions<'_> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::read::read_unproved as read;
+use super::read::read_unproved;
 use super::spec::{Form, Key, Shape, Table};
-use super::{Misfit, Problem, tables};
+use super::{Misfit, Problem, Reading, Texts, tables};
 
 /// For each table a runbook in which `@` is the place for one of its keys.
 const BASES: &[(&str, &str)] = &[
@@ -160,6 +160,18 @@ const VALUES: &[(&str, &[&str])] = &[
     ("http_probe.url", &["'http://h/1'", "'http://h/2'"]),
     ("prometheus.url", &["'http://h/1'", "'http://h/2'"]),
     ("sql_probe.url", &["'sqlite:a'", "'sqlite:b'"]),
+    ("file.part", &["{ x = { use = 'p.toml' } }", "{ x = { use = 'q.toml' } }"]),
+    ("part.use", &["'p.toml'", "'q.toml'"]),
+    ("part.with", &["{ v = 7 }"]),
+    ("part_file.format", &["1"]),
+    ("part_file.part", &["{ sequence = ['s'] }", "{ sequence = ['s'], summary = 'x' }"]),
+    ("part_file.defaults", &["{ timeout = '2m' }", "{ timeout = '3m' }"]),
+    ("part_file.vars", &["{ v = 1 }"]),
+    ("part_file.preflight", &["[{ that = 'probe.p < 1' }]"]),
+    ("part_file.probe", &["{ p = { run = ['true'] }, q = { run = ['true'] } }", "{ p = { run = ['true'] } }"]),
+    ("part_file.guard", &["{ g = { require = 'probe.p < 1' } }"]),
+    ("part_file.step", &["{ s = { wait = '1s' } }", "{ s = { wait = '2s' } }"]),
+    ("part_header.sequence", &["['s', 't']", "[['s', 't']]"]),
     ("progress.probe", &["'p'"]),
     ("step.progress", &["{ probe = 'p', stall = '7s' }", "{ probe = 'p', stall = '8s' }"]),
     ("file.baseline", &["{ probes = ['p'] }", "{ probes = ['p'], over = '7s' }"]),
@@ -292,8 +304,67 @@ fn company(table: &'static Table, key: &Key) -> String {
     lines
 }
 
+/// Parts for a runbook to include.
+const PARTS: [(&str, &str); 2] = [
+    ("p.toml", "format = 1\n[part]\nsequence = ['s']\n[vars]\nv = 5\n[step.s]\nwait = '1s'\n"),
+    ("q.toml", "format = 1\n[part]\nsequence = ['s']\n[vars]\nv = 5\n[step.s]\nwait = '2s'\n"),
+];
+
+/// A runbook that includes the part which is under test.
+const INCLUDES: &str = "format = 1\n[runbook]\nname = 'n'\ntimeout = '1h'\nphases = ['one']\n\
+                        [phase.one]\nsequence = ['x']\n[part.x]\nuse = 'tested.toml'\n";
+
+/// Reads a runbook that may include [`PARTS`], or a part in a runbook that includes it.
+fn read(text: &str) -> Reading {
+    let is_part = text.contains("[part]") || text.starts_with("part = { sequence");
+    let runbook = if is_part { INCLUDES } else { text };
+    let find = |path: &str| match path {
+        "tested.toml" => Ok(text.to_owned()),
+        path => {
+            Ok(PARTS.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()).unwrap_or_default())
+        }
+    };
+    read_unproved(&Texts::gather(runbook.to_owned(), find))
+}
+
+/// A whole part, except for the lines of the key under test.
+fn part_with(table: &'static Table, key: &'static Key, lines: &str) -> String {
+    let step = match key.name {
+        "defaults" => "[step.s]\nrun = 'true'\neffect = 'none'\n",
+        _ => "[step.s]\nwait = '1s'\n",
+    };
+    let whole = [
+        ("format", "format = 1\n"),
+        ("part", "[part]\nsequence = ['s']\n"),
+        ("probe", "[probe.p]\nrun = ['true']\n"),
+        ("step", step),
+    ];
+    if table.name == "part_header" {
+        let (sequence, steps) = match key.name {
+            "sequence" => ("", "[step.s]\nwait = '1s'\n[step.t]\nwait = '1s'\n"),
+            _ => ("sequence = ['s']\n", "[step.s]\nwait = '1s'\n"),
+        };
+        return format!("format = 1\n[part]\n{sequence}{lines}{steps}");
+    }
+    let others = whole.iter().filter(|(name, _)| *name != key.name).map(|(_, text)| *text);
+    format!("{lines}{}", others.collect::<String>())
+}
+
 /// The runbook of a table with those lines for one key.
 fn text_of(table: &'static Table, key: &'static Key, lines: &str) -> String {
+    if ["part_file", "part_header"].contains(&table.name) {
+        return part_with(table, key, lines);
+    }
+    let includes = table.name == "part" || (table.name, key.name) == ("file", "part");
+    if includes {
+        let three = |text: String| text.replace("phases = ['one', 'two']", "phases = ['one', 'two', 'three']");
+        let document = three(document(table.name, key.name));
+        let named = if key.name == "use" { "" } else { "use = 'p.toml'\n" };
+        return match table.name {
+            "file" => format!("{lines}{document}[phase.three]\nsequence = ['x']\n"),
+            _ => format!("{document}[phase.three]\nsequence = ['x']\n[part.x]\n{named}{lines}"),
+        };
+    }
     let base = BASES.iter().find(|(name, _)| *name == table.name).map(|(_, base)| *base).expect("every table has one");
     let mut base = base.to_owned();
     if base.starts_with("[step.z]") && table.name != "step" && !base.contains("phase =") {
@@ -386,6 +457,7 @@ fn shape_of_the_text(problem: &Problem) -> bool {
 fn every_key_of_the_format_changes_the_plan_or_is_refused_as_not_supported_yet() {
     let mut all = BTreeMap::new();
     tables_in(&tables::FILE, &mut all);
+    tables_in(&tables::PART_FILE, &mut all);
     let mut faults = Vec::new();
     let mut keys = 0;
     for table in all.values() {

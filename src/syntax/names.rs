@@ -1,47 +1,38 @@
-//! What the names of a runbook stand for.
+//! The things of a runbook that have a name, its own and those of its parts.
 //!
 //! Built before anything else is read, so that a table may name what comes after it.
 
-use std::collections::HashMap;
-
 use super::misfit::Misfit;
-use super::nearest::did_you_mean;
 use super::node::Fields;
 use super::order::Order;
 use super::problem::Problem;
 use super::site::Spot;
-use crate::model::{PhaseId, ProbeId, StepId};
 
-/// Ids by name. Steps stand in the order of the plan: by phase, then as in its sequence, then as in the file.
+/// A table with a name: a step, a probe, a guard.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'t> {
+    /// In the plan.
+    pub(super) name: &'t str,
+    /// In its file.
+    pub(super) written: &'t str,
+    pub(super) of: Fields<'t>,
+    /// The number of the scope that its texts are read in.
+    pub(super) scope: usize,
+}
+
+/// Tables by id. Steps stand in the order of the plan: by phase, then as in its sequence, then as in the file.
 #[derive(Default)]
 pub(super) struct Names<'t> {
-    pub(super) steps: HashMap<&'t str, StepId>,
-    pub(super) phases: HashMap<&'t str, PhaseId>,
-    pub(super) probes: HashMap<&'t str, ProbeId>,
-    /// The tables behind the steps.
-    pub(super) step_tables: Vec<(&'t str, Fields<'t>)>,
-    pub(super) probe_tables: Vec<(&'t str, Fields<'t>)>,
+    pub(super) steps: Vec<Named<'t>>,
+    pub(super) probes: Vec<Named<'t>>,
     /// The phases that are listed, with their tables where they have one, and where they are named.
-    pub(super) phase_tables: Vec<(&'t str, Option<Fields<'t>>, Spot)>,
+    pub(super) phases: Vec<(&'t str, Option<Fields<'t>>, Spot)>,
 }
 
 impl<'t> Names<'t> {
     /// The names of a file, whose steps `order` has put in order.
-    pub(super) fn of(order: &Order<'t>, probe_tables: Vec<(&'t str, Fields<'t>)>) -> Self {
-        Self {
-            steps: order.steps.iter().enumerate().map(|(n, (name, _))| (*name, StepId::at(n))).collect(),
-            phases: order.phases.iter().enumerate().map(|(n, (name, ..))| (*name, PhaseId::at(n))).collect(),
-            probes: probe_tables.iter().enumerate().map(|(n, (name, _))| (*name, ProbeId::at(n))).collect(),
-            step_tables: order.steps.clone(),
-            phase_tables: order.phases.clone(),
-            probe_tables,
-        }
-    }
-
-    /// No such step.
-    pub(super) fn unknown_step(&self, name: &str, at: miette::SourceSpan) -> Problem {
-        let help = did_you_mean(name, self.step_tables.iter().map(|(name, _)| *name));
-        unknown("step", name, help, at)
+    pub(super) fn of(order: &Order<'t>, probes: Vec<Named<'t>>) -> Self {
+        Self { steps: order.steps.clone(), probes, phases: order.phases.clone() }
     }
 }
 

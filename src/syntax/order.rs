@@ -4,7 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::unknown;
+use super::include::Include;
+use super::misfit::Misfit;
+use super::names::{Named, unknown};
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
@@ -15,7 +17,7 @@ use crate::model::{PhaseId, StepId};
 #[derive(Default)]
 pub(super) struct Order<'t> {
     /// By phase, then as in its sequence, then as in the file.
-    pub(super) steps: Vec<(&'t str, Fields<'t>)>,
+    pub(super) steps: Vec<Named<'t>>,
     /// As `phases` lists them, with their tables where they have one, and where they are listed.
     pub(super) phases: Vec<(&'t str, Option<Fields<'t>>, Spot)>,
     /// By step.
@@ -30,51 +32,149 @@ struct Seat {
     phase: usize,
     /// Which element of the sequence.
     element: usize,
+    /// How many were seated before it.
+    turn: usize,
     at: Spot,
 }
 
 impl<'t> Order<'t> {
     /// Reads `phases`, the sequences, and the `phase` of each step.
-    pub(super) fn of(file: Fields<'t>, problems: &mut Vec<Problem>) -> Self {
-        let steps = tables_of(file, "step");
-        let by_name: HashMap<&str, usize> = steps.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
+    pub(super) fn of(
+        file: Fields<'t>,
+        steps: &[Named<'t>],
+        includes: &[Include<'t>],
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let phases = phases_of(file, problems);
         let phase_names: HashMap<&str, usize> = phases.iter().enumerate().map(|(n, (name, ..))| (*name, n)).collect();
-
-        let mut seats: Vec<Option<Seat>> = vec![None; steps.len()];
-        let mut elements: Vec<Vec<Vec<usize>>> = Vec::with_capacity(phases.len());
-        for (phase, (_, table, _)) in phases.iter().enumerate() {
-            let mut sequence = Vec::new();
-            for (element, entry) in table.iter().flat_map(|table| table.list("sequence")).enumerate() {
-                let names: Vec<Node<'_>> = entry.list().map_or_else(|| vec![entry], Iterator::collect);
-                let mut members = Vec::with_capacity(names.len());
-                for node in names {
-                    let Some(name) = node.text() else { continue };
-                    let Some(&step) = by_name.get(name) else {
-                        let help = did_you_mean(name, steps.iter().map(|(name, _)| *name));
-                        problems.push(unknown("step", name, help, node.at()));
-                        continue;
-                    };
-                    if let Some(seat) = seats[step] {
-                        let (at, also) = (node.at(), seat.at.span());
-                        problems.push(Problem::SequencedTwice { step: name.to_owned(), at, also });
-                        continue;
-                    }
-                    seats[step] = Some(Seat { phase, element, at: Spot::new(&node.value.span()) });
-                    members.push(step);
-                }
-                sequence.push(members);
-            }
-            elements.push(sequence);
-        }
+        let mut seating = Seating::of(steps, includes, problems);
+        let elements: Vec<Vec<Vec<usize>>> =
+            phases.iter().enumerate().map(|(phase, (_, table, _))| seating.sequence(phase, *table)).collect();
+        seating.mind_parts();
+        let seats = seating.seats;
 
         let said: Vec<Option<usize>> = steps
             .iter()
             .zip(&seats)
-            .map(|((name, table), seat)| phase_of(name, *table, *seat, &phases, &phase_names, problems))
+            .map(|(step, seat)| phase_of(step, *seat, &phases, &phase_names, problems))
             .collect();
-        unsaid_needs(&steps, &seats, &said, &phases, problems);
-        put_in_order(&steps, phases, &seats, &said, &elements)
+        unsaid_needs(steps, &seats, &said, &phases, problems);
+        put_in_order(steps, phases, &seats, &said, &elements)
+    }
+}
+
+/// Gives steps their seats, sequence by sequence.
+struct Seating<'s, 't> {
+    steps: &'s [Named<'t>],
+    by_name: HashMap<&'t str, usize>,
+    includes: &'s [Include<'t>],
+    /// The first step of each part.
+    first_of_part: Vec<usize>,
+    seats: Vec<Option<Seat>>,
+    /// Parts that stand where a part cannot stand.
+    misplaced: HashSet<&'t str>,
+    turn: usize,
+    problems: &'s mut Vec<Problem>,
+}
+
+impl<'s, 't> Seating<'s, 't> {
+    fn of(steps: &'s [Named<'t>], includes: &'s [Include<'t>], problems: &'s mut Vec<Problem>) -> Self {
+        let first = |part| steps.iter().position(|step| step.scope == part + 1).unwrap_or(steps.len());
+        Self {
+            steps,
+            by_name: steps.iter().enumerate().map(|(n, step)| (step.name, n)).collect(),
+            includes,
+            first_of_part: (0..includes.len()).map(first).collect(),
+            seats: vec![None; steps.len()],
+            misplaced: HashSet::new(),
+            turn: 0,
+            problems,
+        }
+    }
+
+    /// The elements of a phase's sequence; the name of a part stands for those of its own.
+    fn sequence(&mut self, phase: usize, table: Option<Fields<'t>>) -> Vec<Vec<usize>> {
+        let mut sequence: Vec<Vec<usize>> = Vec::new();
+        for entry in table.iter().flat_map(|table| table.list("sequence")) {
+            if let Some(part) = self.part(entry) {
+                let (includes, first) = (self.includes, self.first_of_part[part]);
+                for members in &includes[part].sequence {
+                    let element = sequence.len();
+                    let steps = members.iter().map(|step| first + step);
+                    sequence.push(steps.filter(|step| self.seat(*step, phase, element, entry)).collect());
+                }
+                continue;
+            }
+            let nodes: Vec<Node<'_>> = entry.list().map_or_else(|| vec![entry], Iterator::collect);
+            let element = sequence.len();
+            let steps = nodes.into_iter().filter_map(|node| Some((self.step(node)?, node)));
+            let steps: Vec<_> = steps.collect();
+            sequence.push(
+                steps
+                    .into_iter()
+                    .filter(|(step, node)| self.seat(*step, phase, element, *node))
+                    .map(|it| it.0)
+                    .collect(),
+            );
+        }
+        sequence
+    }
+
+    fn part(&self, node: Node<'_>) -> Option<usize> {
+        let name = node.text()?;
+        self.includes.iter().position(|include| include.name == name)
+    }
+
+    fn step(&mut self, node: Node<'_>) -> Option<usize> {
+        let name = node.text()?;
+        if let Some(part) = self.part(node) {
+            self.misplaced.insert(self.includes[part].name);
+            let what = "a whole part beside other steps".to_owned();
+            self.problems.push(Misfit::NotYet { what, at: node.at() }.into());
+            return None;
+        }
+        let step = self.by_name.get(name).copied();
+        if step.is_none() {
+            let names = self.steps.iter().map(|step| step.name).chain(self.includes.iter().map(|part| part.name));
+            self.problems.push(unknown("step", name, did_you_mean(name, names), node.at()));
+        }
+        step
+    }
+
+    /// Whether the step had no seat before.
+    fn seat(&mut self, step: usize, phase: usize, element: usize, node: Node<'_>) -> bool {
+        if let Some(seat) = self.seats[step] {
+            let (at, also) = (node.at(), seat.at.span());
+            self.problems.push(Problem::SequencedTwice { step: self.steps[step].name.to_owned(), at, also });
+            return false;
+        }
+        self.seats[step] = Some(Seat { phase, element, turn: self.turn, at: Spot::new(&node.value.span()) });
+        self.turn += 1;
+        true
+    }
+
+    /// Steps of parts that would never run.
+    fn mind_parts(&mut self) {
+        for (n, include) in self.includes.iter().enumerate() {
+            let of_part = self.steps.iter().zip(&self.seats).filter(|(step, _)| step.scope == n + 1);
+            let (seated, left): (Vec<_>, Vec<_>) = of_part.partition(|(_, seat)| seat.is_some());
+            // Of one that says nothing of its steps, or stands in a wrong place, that has been told.
+            if include.sequence.is_empty() || self.misplaced.contains(include.name) {
+                continue;
+            }
+            let (part, at) = (include.name.to_owned(), include.of.at());
+            if seated.is_empty() {
+                self.problems.push(Problem::PartUnused { part, at });
+                continue;
+            }
+            // What its own sequence does not have is the part's mistake, and told there.
+            let listed: Vec<usize> = include.sequence.iter().flatten().copied().collect();
+            let listed = |name: &str| listed.iter().any(|step| include.steps[*step].written == name);
+            for (step, _) in left.iter().filter(|(step, _)| listed(step.written)) {
+                let (part, step, name) = (part.clone(), step.written.to_owned(), step.name.to_owned());
+                self.problems.push(Problem::PartStepUnused { part, step, name, at });
+            }
+        }
     }
 }
 
@@ -110,16 +210,17 @@ fn phases_of<'t>(file: Fields<'t>, problems: &mut Vec<Problem>) -> Vec<(&'t str,
 
 /// The phase of a step: of the sequence it stands in, or that it says.
 fn phase_of(
-    step: &str,
-    table: Fields<'_>,
+    step: &Named<'_>,
     seat: Option<Seat>,
     phases: &[(&str, Option<Fields<'_>>, Spot)],
     by_name: &HashMap<&str, usize>,
     problems: &mut Vec<Problem>,
 ) -> Option<usize> {
-    let Some(says) = table.text("phase") else {
-        if seat.is_none() && !phases.is_empty() {
-            problems.push(Problem::NoPhase { step: step.to_owned(), at: table.at() });
+    let Named { name, of: table, scope, .. } = *step;
+    // Where the steps of a part run is said in sequences, and nowhere else.
+    let Some(says) = table.text("phase").filter(|_| scope == 0) else {
+        if seat.is_none() && !phases.is_empty() && scope == 0 {
+            problems.push(Problem::NoPhase { step: name.to_owned(), at: table.at() });
         }
         return seat.map(|seat| seat.phase);
     };
@@ -132,7 +233,7 @@ fn phase_of(
     };
     match seat {
         Some(seat) if seat.phase != said => {
-            let (step, says, phase) = (step.to_owned(), says.to_owned(), phases[seat.phase].0.to_owned());
+            let (step, says, phase) = (name.to_owned(), says.to_owned(), phases[seat.phase].0.to_owned());
             problems.push(Problem::OtherPhase { step, says, phase, at });
             Some(seat.phase)
         }
@@ -142,7 +243,7 @@ fn phase_of(
 
 /// With phases, only the first step of a phase without a sequence may leave `needs` out.
 fn unsaid_needs(
-    steps: &[(&str, Fields<'_>)],
+    steps: &[Named<'_>],
     seats: &[Option<Seat>],
     said: &[Option<usize>],
     phases: &[(&str, Option<Fields<'_>>, Spot)],
@@ -150,7 +251,7 @@ fn unsaid_needs(
 ) {
     let mut taken: Vec<bool> =
         phases.iter().map(|(_, table, _)| table.is_some_and(|table| table.has("sequence"))).collect();
-    for (n, (name, table)) in steps.iter().enumerate() {
+    for (n, Named { name, of: table, .. }) in steps.iter().enumerate() {
         let Some(phase) = said[n] else { continue };
         if seats[n].is_some() || table.has("needs") {
             continue;
@@ -163,7 +264,7 @@ fn unsaid_needs(
 }
 
 fn put_in_order<'t>(
-    steps: &[(&'t str, Fields<'t>)],
+    steps: &[Named<'t>],
     phases: Vec<(&'t str, Option<Fields<'t>>, Spot)>,
     seats: &[Option<Seat>],
     said: &[Option<usize>],
@@ -171,7 +272,7 @@ fn put_in_order<'t>(
 ) -> Order<'t> {
     let mut order: Vec<usize> = (0..steps.len()).collect();
     let rank = |n: usize| {
-        let seat = seats[n].map_or((usize::MAX, 0), |seat| (seat.element, seat.at.start() as usize));
+        let seat = seats[n].map_or((usize::MAX, 0), |seat| (seat.element, seat.turn));
         (said[n].unwrap_or(usize::MAX), seat)
     };
     order.sort_by_key(|n| rank(*n));

@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
 
     fn target(&mut self, node: Node<'t>, who: Site, from: Option<Target>) -> Option<Target> {
         let name = node.text()?;
-        let target = match (self.names.steps.get(name), self.names.phases.get(name)) {
+        let target = match (self.file().steps.get(name), self.file().phases.get(name)) {
             (Some(step), _) => Target::Step(*step),
             (None, Some(phase)) => Target::Phase(*phase),
             (None, None) if name == "item" => {
@@ -89,9 +89,8 @@ impl<'t> Reader<'t> {
                 return None;
             }
             (None, None) => {
-                let steps = self.names.step_tables.iter().map(|(name, _)| *name);
-                let phases = self.names.phase_tables.iter().map(|(name, ..)| *name);
-                let help = did_you_mean(name, phases.chain(steps));
+                let steps = self.written(&self.names.steps);
+                let help = did_you_mean(name, self.phase_names().chain(steps));
                 self.problem(super::names::unknown("step or phase", name, help, node.at()));
                 return None;
             }

@@ -12,7 +12,7 @@ use super::template::Place;
 use crate::measure::{Measured, SAMPLES_MAX};
 use crate::model::{
     Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Rule, Run, RunCommand,
-    Scope, Span, Sql, Statements, Template, Watched,
+    Scope, Span, Sql, Statements, StepId, Template, Watched,
 };
 
 /// What the answer of a probe is taken for.
@@ -136,7 +136,7 @@ impl<'t> Reader<'t> {
                 failures,
                 of: among,
             }),
-            no_data: no_data(of, self.defaults.no_data),
+            no_data: no_data(of, self.defaults().no_data),
             on_breach: self.on_breach(of, Site::Guard(id, "on_breach")),
             remedy: of.owned("remedy"),
         }
@@ -144,10 +144,18 @@ impl<'t> Reader<'t> {
 
     /// Where a guard or a budget is awake.
     pub(super) fn scope(&mut self, of: Fields<'t>) -> Scope {
-        if of.has("phases") {
+        if self.here != 0 && of.has("phases") {
+            let help = "a part has no phases: say `steps`, or nothing for all steps of the part";
+            self.out_of_place("phases", of.at_key("phases"), help);
+        }
+        if of.has("phases") && self.here == 0 {
             Scope::Phases(self.named(of, "phases", Self::phase))
         } else if of.has("steps") {
             Scope::Steps(self.named(of, "steps", Self::step))
+        } else if self.here != 0 {
+            // A part knows nothing of what comes before it and after it.
+            let own = self.names.steps.iter().enumerate().filter(|(_, step)| step.scope == self.here);
+            Scope::Steps(own.map(|(n, _)| StepId::at(n)).collect())
         } else {
             Scope::Everywhere
         }

@@ -29,6 +29,106 @@ pub enum Problem {
         at: SourceSpan,
     },
 
+    // Parts.
+    /// A part where a runbook should be.
+    #[error("this is a part, not a runbook")]
+    #[diagnostic(code(not_a_runbook), help("name a runbook that includes it with [part.x] and `use`"))]
+    NotARunbook {
+        #[label("`sequence` is a key of a part")]
+        at: SourceSpan,
+    },
+    /// The file of a part cannot be read.
+    #[error("could not read `{file}` for part `{part}`: {why}")]
+    #[diagnostic(code(part_unreadable), help("`use` is relative to the folder of the runbook"))]
+    PartUnreadable {
+        part: String,
+        file: String,
+        why: String,
+        #[label("named here")]
+        at: SourceSpan,
+    },
+    /// A runbook where a part should be.
+    #[error("`{file}` is a runbook, not a part")]
+    #[diagnostic(code(not_a_part), help("what can be included has [part] with a `sequence`, and no [runbook]"))]
+    NotAPart {
+        file: String,
+        #[label("cannot be included")]
+        at: SourceSpan,
+    },
+    /// A part that no sequence holds.
+    #[error("part `{part}` stands in no sequence")]
+    #[diagnostic(code(part_unused), help("name it in the `sequence` of a phase: sequence = [..., \"{part}\"]"))]
+    PartUnused {
+        part: String,
+        #[label("would never run")]
+        at: SourceSpan,
+    },
+    /// A step of a part that no sequence holds, while others do.
+    #[error("step `{step}` of part `{part}` stands in no sequence")]
+    #[diagnostic(
+        code(part_step_unused),
+        help("name `{name}` in a `sequence` too, or the whole part: sequence = [..., \"{part}\"]")
+    )]
+    PartStepUnused {
+        part: String,
+        step: String,
+        name: String,
+        #[label("one of its steps would never run")]
+        at: SourceSpan,
+    },
+    /// A step that its part does not list.
+    #[error("step `{step}` is not in the `sequence` of its part")]
+    #[diagnostic(code(not_in_part), help("the `sequence` in [part] holds every step of the part"))]
+    NotInPart {
+        step: String,
+        #[label("would never run")]
+        at: SourceSpan,
+    },
+    /// A part would give a name that is taken.
+    #[error("{reason}")]
+    #[diagnostic(code(part_name_taken), help("include the part under another name: [part.other_name]"))]
+    PartNameTaken {
+        reason: String,
+        #[label("the part")]
+        at: SourceSpan,
+        #[label("has the name")]
+        also: SourceSpan,
+    },
+    /// A value for a variable that the part does not have.
+    #[error("part `{part}` has no variable `{name}`")]
+    #[diagnostic(code(unknown_parameter))]
+    UnknownParameter {
+        part: String,
+        name: String,
+        #[label("`{file}` does not have it in [vars]")]
+        at: SourceSpan,
+        file: String,
+        #[help]
+        help: Option<String>,
+    },
+    /// A variable of a part that nothing gives a value.
+    #[error("part `{part}` is not given `{name}`{summary}")]
+    #[diagnostic(code(missing_parameter), help("add it: with = {{ {name} = ... }}"))]
+    MissingParameter {
+        part: String,
+        name: String,
+        summary: String,
+        #[label("`with` must say it")]
+        at: SourceSpan,
+    },
+    /// A value that a part cannot be given.
+    #[error("part `{part}` cannot take this for `{name}`: {reason}")]
+    #[diagnostic(code(bad_parameter))]
+    BadParameter {
+        part: String,
+        name: String,
+        reason: String,
+        #[label("given here")]
+        at: SourceSpan,
+        #[help]
+        help: Option<String>,
+    },
+
     // Expressions, templates, places to connect to.
     /// An expression that does not compile.
     #[error("{reason}")]

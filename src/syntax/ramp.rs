@@ -9,7 +9,7 @@ use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Patience, Reader, word};
 use super::template::{Root, slots_of};
-use crate::measure::Locals;
+use crate::measure::{Locals, NameOf};
 use crate::model::{Action, Ramp, RampValue, Retry, Span, StepId, Survivors, Value, VarDecl, VarSource, Wait, Work};
 
 /// More values than a person can watch being set.
@@ -94,10 +94,11 @@ impl<'t> Reader<'t> {
         let (Root::Var(name), true) = (&slot.root, whole) else {
             return self.no_values(node, format!("`{text}` is not one variable and nothing else"));
         };
-        if !self.template_names.vars.contains_key(name.as_str()) {
+        if !self.file().templates.vars.contains_key(name.as_str()) {
             // It has been said.
             return (Vec::new(), None);
         }
+        let name = &self.file().part.map_or_else(|| name.clone(), |part| part.name_of(NameOf::Var, name));
         let list = match self.known_vars.list(name) {
             Ok(list) => list.to_vec(),
             Err(why) => return self.no_values(node, why),
@@ -156,10 +157,10 @@ impl<'t> Reader<'t> {
     /// What sets a value. Only there `value` can be filled in.
     fn set_work(&mut self, of: Fields<'t>, step: StepId, bound: Span) -> Work {
         let set = of.fields("set");
-        self.template_names.value = true;
+        self.scopes[self.here].templates.value = true;
         let action = set.and_then(|of| self.action(of, step));
-        self.template_names.value = false;
-        let timeout = set.and_then(|of| of.span("timeout")).or(self.defaults.timeout).unwrap_or(bound);
+        self.scopes[self.here].templates.value = false;
+        let timeout = set.and_then(|of| of.span("timeout")).or(self.defaults().timeout).unwrap_or(bound);
         Work {
             // It has its problem: none is given, or one that cannot be read.
             action: action.unwrap_or(Action::Wait(Wait::For(Span::ZERO))),
@@ -168,7 +169,7 @@ impl<'t> Reader<'t> {
             require: Vec::new(),
             success: Vec::new(),
             timeout: timeout.min(bound),
-            kill_after: set.and_then(|of| of.span("kill_after")).unwrap_or(self.defaults.kill_after),
+            kill_after: set.and_then(|of| of.span("kill_after")).unwrap_or(self.defaults().kill_after),
             retry: Retry::ONCE,
             survivors: set
                 .map_or(Survivors::Leave, |of| word(of, "survivors", &[("kill", Survivors::Kill)], Survivors::Leave)),

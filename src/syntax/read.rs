@@ -5,18 +5,23 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::expressions::Expressions;
+use super::include::{self, Include, Parsed};
 use super::misfit::Misfit;
-use super::names::Names;
+use super::names::{Named, Names};
 use super::node::{Fields, Node};
-use super::order::{Order, tables_of};
+use super::order::Order;
 use super::problem::Problem;
 use super::ramp::KnownVars;
-use super::reader::{Defaults, Patience, Reader};
+use super::reader::{Patience, Reader};
+use super::scope::scopes;
 use super::site::{Place, Places, Spot};
+use super::source::{Sources, Texts};
 use super::step::Standing;
-use super::template::{Sight, TemplateNames};
-use super::{Finding, probe, prove, relations, shape, spec, tables};
-use crate::model::{Bounds, Draft, Guard, GuardId, Phase, PhaseId, Plan, Policy, Rollback, Step, StepId, Value};
+use super::{Finding, prove, relations, shape, spec, tables};
+use crate::model::{
+    Bounds, Criterion, Draft, Guard, GuardId, Included, Phase, PhaseId, Plan, Policy, Probe, Rollback, Step, StepId,
+    Value, VarDecl,
+};
 
 /// What a text is worth: a plan, or what is wrong with it.
 #[derive(Debug)]
@@ -27,16 +32,18 @@ pub struct Reading {
     pub problems: Vec<Problem>,
     /// Where everything stands.
     pub places: Places,
+    /// The texts that it was read from.
+    pub sources: Sources,
 }
 
-/// Reads a runbook, and says everything that is wrong with it.
+/// Reads a runbook that includes nothing, and says everything that is wrong with it.
 pub fn read(text: &str) -> Reading {
-    read_given(text, &BTreeMap::new())
+    read_given(&Texts::alone(text), &BTreeMap::new())
 }
 
-/// The same for a run whose variables have these values: the plan of a ramp depends on them.
-pub fn read_given(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
-    let mut reading = understand(text, vars);
+/// Reads a runbook with its parts for a run whose variables have these values: the plan of a ramp depends on them.
+pub fn read_given(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
+    let mut reading = understand(texts, vars);
     if let Some(plan) = &reading.plan {
         // Where an expression is broken, nobody knows what it would have read.
         let broken = reading.problems.iter().any(Problem::is_error);
@@ -49,8 +56,8 @@ pub fn read_given(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
 
 /// The same with nothing proved of the plan.
 #[cfg(test)]
-pub(super) fn read_unproved(text: &str) -> Reading {
-    settled(understand(text, &BTreeMap::new()))
+pub(super) fn read_unproved(texts: &Texts) -> Reading {
+    settled(understand(texts, &BTreeMap::new()))
 }
 
 /// In order, and without a plan where something is an error.
@@ -60,20 +67,39 @@ fn settled(mut reading: Reading) -> Reading {
     reading
 }
 
-/// What the text says by itself; the plan is there wherever its graph is one.
-fn understand(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
+/// What the texts say by themselves; the plan is there wherever its graph is one.
+fn understand(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
+    let without_plan = |problems, sources| Reading { plan: None, problems, places: Places::default(), sources };
+    let text = &texts.runbook;
     let (file, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Reading { plan: None, problems: no_toml(text, file.get_ref(), &errors), places: Places::default() };
+        let problems = no_toml(text, &tables::FILE, file.get_ref(), &errors);
+        return without_plan(problems, Sources::alone(text));
+    }
+    let root = Fields::new(file.get_ref(), Spot::default(), (0, 0));
+    if let Some(node) = root.fields("part").and_then(|part| part.get("sequence")).filter(|node| node.list().is_some()) {
+        return without_plan(vec![Problem::NotARunbook { at: node.key_at.span() }], Sources::alone(text));
     }
     let mut problems = Vec::new();
-    shape::check(&tables::FILE, file.get_ref(), &mut problems);
-    let root = Fields::new(file.get_ref(), Spot::default(), (0, 0));
+    shape::check(&tables::FILE, file.get_ref(), (0, 0).into(), &mut problems);
     if !root.has("format") {
         problems.push(Problem::FormatMissing { at: (0, 0).into() });
     }
-    let (draft, places, reader) = Document { root, text, given: vars }.draft(problems);
-    let Reader { mut problems, claims, names, .. } = reader;
+    let sources = Sources::of(texts, root);
+    let in_place = sources.in_place();
+    let files: Vec<(&str, Parsed<'_>)> =
+        in_place.iter().map(|(path, text)| (*path, DeTable::parse_recoverable(text))).collect();
+    for ((_, text), (_, (file, errors))) in in_place.iter().zip(&files) {
+        if !errors.is_empty() {
+            problems.extend(no_toml(text, &tables::PART_FILE, file.get_ref(), errors));
+        }
+    }
+    let Some(includes) = include::includes(root, texts, &sources, &files, &mut problems) else {
+        return without_plan(problems, sources.clone());
+    };
+    let document = Document::of(root, sources.text(), &includes, vars, &mut problems);
+    let (draft, places, reader) = document.draft(problems);
+    let Reader { mut problems, claims, scopes, .. } = reader;
     if draft.steps.is_empty() {
         problems.push(Problem::NoSteps { at: (0, 0).into() });
     }
@@ -84,11 +110,11 @@ fn understand(text: &str, vars: &BTreeMap<String, Value>) -> Reading {
             Some(plan)
         }
         Err(error) => {
-            problems.push(relations::circle(&error, &places, |name| names.steps.get(name).copied()));
+            problems.push(relations::circle(&error, &places, |name| scopes[0].steps.get(name).copied()));
             None
         }
     };
-    Reading { plan, problems, places }
+    Reading { plan, problems, places, sources: sources.clone() }
 }
 
 fn sort(problems: &mut Vec<Problem>) {
@@ -98,9 +124,9 @@ fn sort(problems: &mut Vec<Problem>) {
 
 /// A text that is no TOML: what its parser says, and what is wrong with the keys and values of other lines. What is not
 /// there may stand where the parser lost its way, so nothing is said of that.
-fn no_toml(text: &str, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Problem> {
+fn no_toml(text: &str, table: &'static spec::Table, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    shape::check(&tables::FILE, file, &mut problems);
+    shape::check(table, file, (0, 0).into(), &mut problems);
     let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count();
     let broken: Vec<usize> = errors.iter().filter_map(toml::de::Error::span).map(|range| line(range.start)).collect();
     problems.truncate(1000);
@@ -134,79 +160,150 @@ fn no_toml(text: &str, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Pr
     problems
 }
 
-/// A file with the right shape, or one whose shape has its problems.
+/// Files with the right shape, or some whose shape has its problems.
 struct Document<'t> {
     root: Fields<'t>,
+    /// Of all files.
     text: &'t str,
+    includes: &'t [Include<'t>],
     /// What variables are worth in the run that it is read for.
     given: &'t BTreeMap<String, Value>,
+    probes: Vec<Named<'t>>,
+    guards: Vec<Named<'t>>,
+    /// Of the runbook: a part has none.
+    budgets: Vec<Named<'t>>,
+    /// In the order of the files.
+    steps: Vec<Named<'t>>,
 }
 
 impl<'t> Document<'t> {
+    fn of(
+        root: Fields<'t>,
+        text: &'t str,
+        includes: &'t [Include<'t>],
+        given: &'t BTreeMap<String, Value>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        include::mind_names(root, includes, problems);
+        Self {
+            root,
+            text,
+            includes,
+            given,
+            probes: include::named(root, "probe", includes, |include| &include.probes),
+            guards: include::named(root, "guard", includes, |include| &include.guards),
+            budgets: include::named(root, "budget", &[], |_| &[]),
+            steps: include::named(root, "step", includes, |include| &include.steps),
+        }
+    }
+
     /// Reads everything, in the order in which things need each other.
     fn draft(&self, mut problems: Vec<Problem>) -> (Draft, Places, Reader<'t>) {
         let root = self.root;
-        let order = Order::of(root, &mut problems);
-        let probe_tables = tables_of(root, "probe");
-        let names = Names::of(&order, probe_tables.clone());
+        let order = Order::of(root, &self.steps, self.includes, &mut problems);
         let mut reader = Reader {
             source: self.text,
+            scopes: scopes(root, &order, &self.probes, self.includes),
+            here: 0,
             expressions: Expressions::default(),
-            template_names: TemplateNames::default(),
-            names,
-            defaults: Defaults::of(root),
+            names: Names::of(&order, self.probes.clone()),
             known_vars: KnownVars::of(&[], self.given),
-            probes: Vec::with_capacity(probe_tables.len()),
+            probes: Vec::with_capacity(self.probes.len()),
             claims: Vec::new(),
             problems,
         };
-        let vars = reader.vars(root);
+        let vars = self.vars(&mut reader);
         reader.known_vars = KnownVars::of(&vars, self.given);
-        self.declare(&mut reader, &probe_tables);
-        for (name, of) in &probe_tables {
-            let probe = reader.read_probe(name, *of);
+        for Named { name, of, scope, .. } in &self.probes {
+            let probe: Probe = reader.within(*scope, |reader| reader.read_probe(name, *of));
             reader.probes.push(probe);
         }
-        let about = reader
+        let mut about = reader
             .about(root.fields("runbook").unwrap_or_else(|| Fields::new(root.table, Spot::default(), root.range)));
-        let preflight =
-            root.list("preflight").filter_map(|node| reader.criterion(node, Patience::None)).collect::<Vec<_>>();
+        about.requires.extend(self.requires(&about.requires));
+        let preflight = self.preflight(&mut reader);
         let Order { steps, phases, phase_of, needs } = order;
         let phases = read_phases(&mut reader, &phases, &phase_of);
+        let parts = self.parts(&steps);
         let steps = read_steps(&mut reader, &steps, &phase_of, needs, &phases);
-        let guards = read_guards(&mut reader, root);
+        let guards = self.read_guards(&mut reader);
         let baseline = root.fields("baseline").map(|of| reader.baseline(of));
         let places = self.places(&reader);
         let conditions = std::mem::take(&mut reader.expressions.conditions);
         let probes = std::mem::take(&mut reader.probes);
-        (Draft { about, vars, preflight, probes, conditions, guards, baseline, phases, steps }, places, reader)
+        (Draft { about, vars, preflight, probes, conditions, guards, baseline, phases, steps, parts }, places, reader)
     }
 
-    /// Tells expressions and templates which names there are.
-    fn declare(&self, reader: &mut Reader<'t>, probes: &[(&'t str, Fields<'t>)]) {
-        let vars = self.root.fields("vars").map(Fields::in_file_order).unwrap_or_default();
-        let names = &mut reader.expressions.names;
-        names.vars = vars.iter().map(|(name, _)| *name).collect();
-        names.probes = probes.iter().map(|(name, of)| (*name, probe::measured(*of))).collect();
-        names.steps = reader.names.step_tables.iter().map(|(name, _)| *name).collect();
-        let of_baseline = |of: Fields<'t>| {
-            let listed = of.list("probes").filter_map(Node::text);
-            listed.filter(|name| names.probes.contains_key(name)).collect()
-        };
-        names.baseline = self.root.fields("baseline").map(of_baseline);
-        reader.template_names.vars = vars.iter().map(|(name, node)| (*name, sight(*node))).collect();
-        let outputs = |of: Fields<'t>| {
-            let outputs = of.fields("outputs").map(Fields::in_file_order).unwrap_or_default();
-            outputs.into_iter().map(|(name, node)| (name, sight(node))).collect()
-        };
-        reader.template_names.steps = reader.names.step_tables.iter().map(|(name, of)| (*name, outputs(*of))).collect();
+    /// Guards, and behind them the budgets, which are guards to all but whoever counts.
+    fn read_guards(&self, reader: &mut Reader<'t>) -> Vec<Guard> {
+        for budget in &self.budgets {
+            if let Some(guard) = self.guards.iter().find(|guard| guard.name == budget.name) {
+                let (name, at, also) = (budget.name.to_owned(), budget.of.at(), guard.of.at());
+                reader.problem(Problem::NameTaken { name, first: "budget", second: "guard", at, also });
+            }
+        }
+        let mut guards: Vec<Guard> = Vec::with_capacity(self.guards.len() + self.budgets.len());
+        for Named { name, of, scope, .. } in &self.guards {
+            let id = GuardId::at(guards.len());
+            guards.push(reader.within(*scope, |reader| reader.guard(id, name, *of)));
+        }
+        for Named { name, of, .. } in &self.budgets {
+            guards.push(reader.budget(GuardId::at(guards.len()), name, *of));
+        }
+        guards
+    }
+
+    /// The variables of the runbook, then what its parts add.
+    fn vars(&self, reader: &mut Reader<'t>) -> Vec<VarDecl> {
+        let own = reader.vars(self.root);
+        let mut vars = own.clone();
+        for include in self.includes {
+            vars.extend(reader.parameters(include, &own));
+        }
+        vars
+    }
+
+    fn preflight(&self, reader: &mut Reader<'t>) -> Vec<Criterion> {
+        let files = std::iter::once(self.root).chain(self.includes.iter().map(|include| include.file));
+        let mut preflight = Vec::new();
+        for (scope, file) in files.enumerate() {
+            let criteria = file.list("preflight");
+            preflight.extend(
+                criteria.filter_map(|node| reader.within(scope, |reader| reader.criterion(node, Patience::None))),
+            );
+        }
+        preflight
+    }
+
+    /// What the parts require, and the runbook has not named.
+    fn requires(&self, named: &[String]) -> Vec<String> {
+        let headers = self.includes.iter().filter_map(|include| include.file.fields("part"));
+        let mut more: Vec<String> = Vec::new();
+        for program in headers.flat_map(|header| header.texts("requires")) {
+            if !named.contains(&program) && !more.contains(&program) {
+                more.push(program);
+            }
+        }
+        more
+    }
+
+    /// What the plan knows of its parts.
+    fn parts(&self, steps: &[Named<'t>]) -> Vec<Included> {
+        let all = self.includes.iter().enumerate();
+        all.map(|(n, include)| Included {
+            name: include.name.to_owned(),
+            file: include.path.to_owned(),
+            summary: include.file.fields("part").and_then(|header| header.owned("summary")),
+            steps: (0..steps.len()).filter(|step| steps[*step].scope == n + 1).map(StepId::at).collect(),
+        })
+        .collect()
     }
 
     /// Where everything stands.
     fn places(&self, reader: &Reader<'t>) -> Places {
         let (root, text) = (self.root, self.text);
-        let things = |tables: &[(&'t str, Fields<'t>)], spec| -> Vec<Place> {
-            tables.iter().map(|(_, of)| of.place(spec, text)).collect()
+        let things = |tables: &[Named<'t>], spec| -> Vec<Place> {
+            tables.iter().map(|named| named.of.place(spec, text)).collect()
         };
         let undos = |of: Fields<'t>| -> Vec<Place> {
             let Some(node) = of.get("undo") else { return Vec::new() };
@@ -214,55 +311,35 @@ impl<'t> Document<'t> {
             list.into_iter().filter_map(Node::fields).map(|undo| action_place(undo, &tables::UNDO, text)).collect()
         };
         let vars = root.fields("vars").map(Fields::in_file_order).unwrap_or_default();
+        let files = std::iter::once(root).chain(self.includes.iter().map(|include| include.file));
         Places {
             runbook: root.fields("runbook").map(|of| of.place(&tables::RUNBOOK, text)).unwrap_or_default(),
             phases: reader
                 .names
-                .phase_tables
+                .phases
                 .iter()
                 .map(|(_, of, listed_at)| match of {
                     Some(of) => of.place(&tables::PHASE, text),
                     None => Place { itself: *listed_at, keys: Box::default() },
                 })
                 .collect(),
-            steps: reader.names.step_tables.iter().map(|(_, of)| action_place(*of, &tables::STEP, text)).collect(),
-            undos: reader.names.step_tables.iter().map(|(_, of)| undos(*of)).collect(),
-            guards: [("guard", &tables::GUARD), ("budget", &tables::BUDGET)]
+            steps: reader.names.steps.iter().map(|step| action_place(step.of, &tables::STEP, text)).collect(),
+            undos: reader.names.steps.iter().map(|step| undos(step.of)).collect(),
+            guards: things(&self.guards, &tables::GUARD)
                 .into_iter()
-                .flat_map(|(key, table)| things(&tables_of(root, key), table))
+                .chain(things(&self.budgets, &tables::BUDGET))
                 .collect(),
             baseline: root.fields("baseline").map(|of| of.place(&tables::BASELINE, text)).unwrap_or_default(),
-            probes: things(&reader.names.probe_tables, &tables::PROBE),
-            preflight: root.list("preflight").map(|node| node.key_at).collect(),
-            vars: vars.iter().map(|(_, node)| node.key_at).collect(),
+            probes: things(&reader.names.probes, &tables::PROBE),
+            preflight: files.flat_map(|file| file.list("preflight")).map(|node| node.key_at).collect(),
+            vars: vars
+                .iter()
+                .map(|(_, node)| node.key_at)
+                .chain(self.includes.iter().flat_map(|include| include.added().map(|parameter| parameter.of.key_at)))
+                .collect(),
             conditions: reader.expressions.places.clone(),
         }
     }
-}
-
-/// Guards, and behind them the budgets, which are guards to all but whoever counts.
-fn read_guards<'t>(reader: &mut Reader<'t>, root: Fields<'t>) -> Vec<Guard> {
-    let (watched, budgets) = (tables_of(root, "guard"), tables_of(root, "budget"));
-    for (name, of) in &budgets {
-        if let Some((_, guard)) = watched.iter().find(|(other, _)| other == name) {
-            let (name, at, also) = ((*name).to_owned(), of.at(), guard.at());
-            reader.problem(Problem::NameTaken { name, first: "budget", second: "guard", at, also });
-        }
-    }
-    let mut guards: Vec<Guard> = Vec::with_capacity(watched.len() + budgets.len());
-    for (name, of) in watched {
-        guards.push(reader.guard(GuardId::at(guards.len()), name, of));
-    }
-    for (name, of) in budgets {
-        guards.push(reader.budget(GuardId::at(guards.len()), name, of));
-    }
-    guards
-}
-
-/// Whether a variable or an output may be seen.
-fn sight(node: Node<'_>) -> Sight {
-    let secret = node.fields().and_then(|of| of.flag("secret")) == Some(true);
-    if secret { Sight::Secret } else { Sight::Open }
 }
 
 /// The place of a step or an undo: its own keys first, then those of its action.
@@ -294,19 +371,19 @@ fn read_phases<'t>(
 
 fn read_steps<'t>(
     reader: &mut Reader<'t>,
-    steps: &[(&'t str, Fields<'t>)],
+    steps: &[Named<'t>],
     phase_of: &[Option<PhaseId>],
     needs: Vec<Vec<StepId>>,
     phases: &[Phase],
 ) -> Vec<Step> {
     let to_start = Policy::Rollback(Rollback::TO_START);
     let all = steps.iter().zip(phase_of).zip(needs).enumerate();
-    all.map(|(n, (((name, of), phase), needs))| {
+    all.map(|(n, ((Named { name, of, scope, .. }, phase), needs))| {
         let on_failure = phase.map_or(&to_start, |id| &phases[id.index()].on_failure);
         let standing = Standing { phase: *phase, needs, on_failure };
         // One name for two places would leave it open where `rollback_to` leads.
-        if let Some(phase) = reader.names.phases.get(name) {
-            let (_, table, listed_at) = reader.names.phase_tables[phase.index()];
+        if let Some(phase) = reader.scopes[0].phases.get(name) {
+            let (_, table, listed_at) = reader.names.phases[phase.index()];
             let also = table.map_or_else(|| listed_at.span(), Fields::at);
             reader.problem(Problem::NameTaken {
                 name: (*name).to_owned(),
@@ -316,7 +393,7 @@ fn read_steps<'t>(
                 also,
             });
         }
-        reader.read_step(StepId::at(n), name, *of, standing)
+        reader.within(*scope, |reader| reader.read_step(StepId::at(n), name, *of, standing))
     })
     .collect()
 }

@@ -8,13 +8,14 @@ use miette::SourceSpan;
 use super::Site;
 use super::expressions::{Expressions, within};
 use super::misfit::Misfit;
-use super::names::Names;
+use super::names::{Named, Names};
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::ramp::KnownVars;
+use super::scope::Scope;
 use super::site::Spot;
-use super::template::{self, Place, TemplateNames};
+use super::template::{self, Place};
 use crate::measure::Locals;
 use crate::model::{
     ConditionId, Count, Criterion, NoData, PhaseId, Probe, ProbeId, Retry, Span, StepId, Target, Template,
@@ -25,11 +26,14 @@ const PATIENCE: Span = Span::from_secs(10);
 
 /// What is at hand while a runbook is read.
 pub(super) struct Reader<'t> {
+    /// The text of all files.
     pub(super) source: &'t str,
     pub(super) names: Names<'t>,
+    /// The runbook's own, then those of its parts.
+    pub(super) scopes: Vec<Scope<'t>>,
+    /// The number of the scope that is read at present.
+    pub(super) here: usize,
     pub(super) expressions: Expressions<'t>,
-    pub(super) template_names: TemplateNames<'t>,
-    pub(super) defaults: Defaults,
     /// What variables are worth, as far as it is known.
     pub(super) known_vars: KnownVars,
     /// The probes, which are read before what uses them.
@@ -74,13 +78,32 @@ impl<'t> Reader<'t> {
         self.problems.push(problem.into());
     }
 
+    /// What the names of the file stand for that is read at present.
+    pub(super) fn file(&self) -> &Scope<'t> {
+        &self.scopes[self.here]
+    }
+
+    /// Reads something of the scope with that number.
+    pub(super) fn within<T>(&mut self, scope: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.here, scope);
+        let value = read(self);
+        self.here = before;
+        value
+    }
+
+    /// Its `[defaults]`.
+    pub(super) fn defaults(&self) -> &Defaults {
+        &self.file().defaults
+    }
+
     /// The expression behind a key.
     pub(super) fn condition(&mut self, of: Fields<'t>, key: &str) -> Option<ConditionId> {
         self.expression(of.get(key)?, Locals::None)
     }
 
     pub(super) fn expression(&mut self, node: Node<'t>, locals: Locals) -> Option<ConditionId> {
-        self.expressions.intern(node, locals, self.source, &self.names.probes, &mut self.problems)
+        let scope = (self.here, &self.scopes[self.here]);
+        self.expressions.intern(node, locals, self.source, scope, &mut self.problems)
     }
 
     /// The criteria behind a key.
@@ -98,7 +121,7 @@ impl<'t> Reader<'t> {
     pub(super) fn criterion_with(&mut self, node: Node<'t>, patience: Patience, locals: Locals) -> Option<Criterion> {
         let Some(fields) = node.fields() else {
             let condition = self.expression(node, locals)?;
-            let within = self.within(condition, None, None, None, patience);
+            let within = self.patience(condition, None, None, None, patience);
             return Some(Criterion { condition, say: None, hold_for: None, within, count: None });
         };
         let condition = self.expression(fields.get("that")?, locals)?;
@@ -113,11 +136,11 @@ impl<'t> Reader<'t> {
             // All of them may fail: nothing would be measured.
             self.problem(Problem::FailuresAbove { failures, of: samples - 1, key: "samples", at });
         }
-        let within = self.within(condition, hold_for, count, fields.span("within"), patience);
+        let within = self.patience(condition, hold_for, count, fields.span("within"), patience);
         Some(Criterion { condition, say: fields.owned("say"), hold_for, within, count })
     }
 
-    fn within(
+    fn patience(
         &self,
         condition: ConditionId,
         hold_for: Option<Span>,
@@ -146,7 +169,7 @@ impl<'t> Reader<'t> {
         let text = node.text()?;
         if text.contains("{{") {
             let mut seen = None;
-            for error in template::check(text, place, &self.template_names) {
+            for error in template::check(text, place, &self.scopes[self.here].templates) {
                 // Of what is wrong with one template the first is enough.
                 if seen.replace(error.range.clone()) == Some(error.range.clone()) {
                     continue;
@@ -158,16 +181,16 @@ impl<'t> Reader<'t> {
                 });
             }
         }
-        Some(Template(text.to_owned()))
+        Some(Template(self.file().part.map_or_else(|| text.to_owned(), |part| part.template(text))))
     }
 
     /// The step of a name.
     pub(super) fn step(&mut self, node: Node<'t>) -> Option<StepId> {
         let name = node.text()?;
-        let id = self.names.steps.get(name).copied();
+        let id = self.file().steps.get(name).copied();
         if id.is_none() {
-            let problem = self.names.unknown_step(name, node.at());
-            self.problem(problem);
+            let help = did_you_mean(name, self.written(&self.names.steps));
+            self.problem(super::names::unknown("step", name, help, node.at()));
         }
         id
     }
@@ -175,9 +198,9 @@ impl<'t> Reader<'t> {
     /// The phase of a name.
     pub(super) fn phase(&mut self, node: Node<'t>) -> Option<PhaseId> {
         let name = node.text()?;
-        let id = self.names.phases.get(name).copied();
+        let id = self.file().phases.get(name).copied();
         if id.is_none() {
-            let help = did_you_mean(name, self.names.phase_tables.iter().map(|(name, ..)| *name));
+            let help = did_you_mean(name, self.phase_names());
             self.problem(super::names::unknown("phase", name, help, node.at()));
         }
         id
@@ -186,12 +209,26 @@ impl<'t> Reader<'t> {
     /// The probe of a name.
     pub(super) fn probe(&mut self, node: Node<'t>) -> Option<ProbeId> {
         let name = node.text()?;
-        let id = self.names.probes.get(name).copied();
+        let id = self.file().probes.get(name).copied();
         if id.is_none() {
-            let help = did_you_mean(name, self.names.probe_tables.iter().map(|(name, _)| *name));
+            let help = did_you_mean(name, self.written(&self.names.probes));
             self.problem(super::names::unknown("probe", name, help, node.at()));
         }
         id
+    }
+
+    /// What the file that is read at present may call these.
+    pub(super) fn written(&self, all: &[Named<'t>]) -> impl Iterator<Item = &'t str> {
+        let here = self.here;
+        all.iter()
+            .filter(move |named| here == 0 || named.scope == here)
+            .map(move |named| if here == 0 { named.name } else { named.written })
+    }
+
+    /// The phases that the file may name which is read at present.
+    pub(super) fn phase_names(&self) -> impl Iterator<Item = &'t str> {
+        let phases = self.names.phases.iter().map(|(name, ..)| *name);
+        phases.filter(|name| self.file().phases.contains_key(name))
     }
 
     /// The things that a list names, each once.

@@ -3,6 +3,7 @@
 //! It knows how a problem looks and nothing of what it is. Whether there is a terminal, and how wide, is told to it.
 
 use std::fmt;
+use std::path::Path;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity,
@@ -10,7 +11,7 @@ use miette::{
 };
 use serde_json::json;
 
-use super::Problem;
+use super::{Problem, Sources};
 
 /// How problems look on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +27,21 @@ impl Look {
     pub const PLAIN: Self = Self { colour: false, width: 100 };
 }
 
-/// All problems of a file, one after the other, each with its line and what to do.
-pub fn for_terminal(file: &str, text: &str, problems: &[Problem], look: Look) -> String {
-    if problems.is_empty() {
-        return String::new();
-    }
+/// All problems of a runbook and its parts, one after the other, each with its line and what to do. `file` is the path of
+/// the runbook, as it was given.
+pub fn for_terminal(file: &str, sources: &Sources, problems: &[Problem], look: Look) -> String {
     let theme = if look.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(look.width.max(40)).with_links(false);
-    let source = Source { file, text, lines: Lines::of(text) };
     let mut shown = String::new();
+    let mut source: Option<Source<'_>> = None;
     for problem in problems {
-        let placed = Placed { problem, source: &source };
+        let at = problem.at().offset();
+        // Problems of one file follow each other.
+        let source = match source.take() {
+            Some(known) if known.holds(at) => source.insert(known),
+            Some(_) | None => source.insert(Source::of(file, sources, at)),
+        };
+        let placed = Placed { problem, source };
         if handler.render_report(&mut shown, &placed).is_err() {
             // It cannot be drawn; it must be said all the same.
             shown.push_str(&problem.to_string());
@@ -46,24 +51,33 @@ pub fn for_terminal(file: &str, text: &str, problems: &[Problem], look: Look) ->
     shown
 }
 
-/// All problems of a file as objects `{code, severity, message, line, column, help}`; line and column count from 1,
-/// columns in characters.
-pub fn as_json(text: &str, problems: &[Problem]) -> Vec<serde_json::Value> {
-    let lines = Lines::of(text);
-    problems
-        .iter()
-        .map(|problem| {
-            let (line, column) = lines.line_and_column(text, problem.at().offset());
-            json!({
-                "code": problem.code().map(|code| code.to_string()),
-                "severity": if problem.is_error() { "error" } else { "warning" },
-                "message": problem.to_string(),
-                "line": line,
-                "column": column,
-                "help": problem.help().map(|help| help.to_string()),
-            })
-        })
-        .collect()
+/// All problems of a runbook and its parts as objects `{file, code, severity, message, line, column, help}`; line and
+/// column count from 1, columns in characters. One in a part says under which names it is `included_as`.
+pub fn as_json(file: &str, sources: &Sources, problems: &[Problem]) -> Vec<serde_json::Value> {
+    let mut source: Option<Source<'_>> = None;
+    let mut objects = Vec::with_capacity(problems.len());
+    for problem in problems {
+        let at = problem.at().offset();
+        let source = match source.take() {
+            Some(known) if known.holds(at) => source.insert(known),
+            Some(_) | None => source.insert(Source::of(file, sources, at)),
+        };
+        let (line, column) = source.lines.line_and_column(source.text, at - source.start);
+        let mut object = json!({
+            "file": source.file,
+            "code": problem.code().map(|code| code.to_string()),
+            "severity": if problem.is_error() { "error" } else { "warning" },
+            "message": problem.to_string(),
+            "line": line,
+            "column": column,
+            "help": problem.help().map(|help| help.to_string()),
+        });
+        if !source.included_as.is_empty() {
+            object["included_as"] = json!(source.included_as);
+        }
+        objects.push(object);
+    }
+    objects
 }
 
 /// Where the lines of a text begin.
@@ -98,9 +112,37 @@ const MARKED_MAX: usize = 60;
 
 /// A text whose lines are found without reading it from the start for every problem.
 struct Source<'a> {
-    file: &'a str,
+    /// Its path.
+    file: String,
     text: &'a str,
+    /// The place of its first byte among all sources.
+    start: usize,
     lines: Lines,
+    /// The path of the runbook.
+    runbook: &'a str,
+    /// The names that the runbook includes it under, where it is a part.
+    included_as: &'a [String],
+}
+
+impl<'a> Source<'a> {
+    /// The file in which a byte stands.
+    fn of(runbook: &'a str, sources: &'a Sources, at: usize) -> Self {
+        let found = sources.file_at(at);
+        let beside = |path| Path::new(runbook).with_file_name("").join(path).display().to_string();
+        Self {
+            file: found.path.map_or_else(|| runbook.to_owned(), beside),
+            text: found.text,
+            start: found.start,
+            lines: Lines::of(found.text),
+            runbook,
+            included_as: found.included_as,
+        }
+    }
+
+    /// Whether a byte stands in it.
+    fn holds(&self, at: usize) -> bool {
+        (self.start..=self.start + self.text.len()).contains(&at)
+    }
 }
 
 impl SourceCode for Source<'_> {
@@ -126,7 +168,7 @@ impl SourceCode for Source<'_> {
         let data = &self.text.as_bytes()[start..stop];
         let span = (start, stop - start).into();
         let count = last.min(self.lines.starts.len() - 1) + 1 - first;
-        Ok(Box::new(MietteSpanContents::new_named(self.file.to_owned(), data, span, first, column, count)))
+        Ok(Box::new(MietteSpanContents::new_named(self.file.clone(), data, span, first, column, count)))
     }
 }
 
@@ -160,21 +202,29 @@ impl Diagnostic for Placed<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.help()
+        let help = self.problem.help().map(|help| help.to_string());
+        let included = (!self.source.included_as.is_empty()).then(|| {
+            let names: Vec<String> = self.source.included_as.iter().map(|name| format!("`{name}`")).collect();
+            format!("in a part that {} includes as {}", self.source.runbook, names.join(" and "))
+        });
+        let lines: Vec<String> = help.into_iter().chain(included).collect();
+        (!lines.is_empty()).then(|| Box::new(lines.join("\n")) as Box<dyn fmt::Display>)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let text = self.source.text;
-        let shorten = move |label: LabeledSpan| {
+        let (text, start) = (self.source.text, self.source.start);
+        let here = move |label: LabeledSpan| {
             let at = *label.inner();
-            if at.len() <= DRAWN_MAX {
-                return label;
+            let (offset, length) = (at.offset() - start, at.len());
+            if length <= DRAWN_MAX {
+                return LabeledSpan::new(label.label().map(str::to_owned), offset, length);
             }
-            let start = text.get(at.offset()..).and_then(|start| start.lines().next()).unwrap_or_default();
-            let length = start.floor_char_boundary(MARKED_MAX);
-            LabeledSpan::new(label.label().map(str::to_owned), at.offset(), length)
+            let first = text.get(offset..).and_then(|start| start.lines().next()).unwrap_or_default();
+            LabeledSpan::new(label.label().map(str::to_owned), offset, first.floor_char_boundary(MARKED_MAX))
         };
-        Some(Box::new(self.problem.labels()?.map(shorten)))
+        // Only one file is drawn.
+        let labels = self.problem.labels()?.filter(|label| self.source.holds(label.inner().offset()));
+        Some(Box::new(labels.map(here)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -190,7 +240,7 @@ mod tests {
     fn a_program_is_told_code_severity_message_line_column_and_help() {
         let text = "format = 1\n# ü\nübel = 1\n";
         let reading = crate::syntax::read(text);
-        let first = as_json(text, &reading.problems)
+        let first = as_json("a.toml", &reading.sources, &reading.problems)
             .into_iter()
             .find(|problem| problem["code"] == "not_toml" || problem["line"] == 3)
             .expect("the third line is wrong");
@@ -201,9 +251,9 @@ mod tests {
     #[test]
     fn colours_are_there_only_where_they_are_wanted() {
         let text = "format = 2\n";
-        let problems = crate::syntax::read(text).problems;
-        assert!(!for_terminal("a.toml", text, &problems, Look::PLAIN).contains('\u{1b}'));
-        assert!(for_terminal("a.toml", text, &problems, Look { colour: true, width: 80 }).contains('\u{1b}'));
+        let crate::syntax::Reading { problems, sources, .. } = crate::syntax::read(text);
+        assert!(!for_terminal("a.toml", &sources, &problems, Look::PLAIN).contains('\u{1b}'));
+        assert!(for_terminal("a.toml", &sources, &problems, Look { colour: true, width: 80 }).contains('\u{1b}'));
     }
 
     #[test]
@@ -214,8 +264,8 @@ mod tests {
             let within = format!("format = 1\n[step.a]\nrun = \"{}\"\n", "{{#if vars.ü}}".repeat(long));
             let lines = format!("format = 1\n[step.a]\nrun = \"\"\"\n{}\n\"\"\"\n", "{{#if vars.ü}}\n".repeat(long));
             for text in [before, around, within, lines] {
-                let problems = crate::syntax::read(&text).problems;
-                let shown = for_terminal("a.toml", &text, &problems, Look::PLAIN);
+                let crate::syntax::Reading { problems, sources, .. } = crate::syntax::read(&text);
+                let shown = for_terminal("a.toml", &sources, &problems, Look::PLAIN);
                 let problem = problems.first().expect("it is wrong");
                 let (line, column) = Lines::of(&text).line_and_column(&text, problem.at().offset());
                 assert!(shown.contains(&format!("[a.toml:{line}:{column}]")), "{shown}");

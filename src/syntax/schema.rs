@@ -11,22 +11,31 @@ use super::tables;
 
 /// The schema of a whole runbook.
 pub fn json() -> Value {
+    whole(&tables::FILE, "runbook, format 1")
+}
+
+/// The schema of the file of a part.
+pub fn part_json() -> Value {
+    whole(&tables::PART_FILE, "part of a runbook, format 1")
+}
+
+/// A schema as the text of a file.
+pub fn text(schema: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(schema).expect("a schema is plain data");
+    text.push('\n');
+    text
+}
+
+fn whole(of: &'static Table, title: &str) -> Value {
     let mut definitions = BTreeMap::new();
-    let mut file = table(&tables::FILE, &mut definitions);
+    let mut file = table(of, &mut definitions);
     let root = file.as_object_mut().expect("a table is described by an object");
     root.insert("$schema".to_owned(), "http://json-schema.org/draft-07/schema#".into());
-    root.insert("title".to_owned(), "runbook, format 1".into());
+    root.insert("title".to_owned(), title.into());
     let definitions: Map<String, Value> =
         definitions.into_iter().filter_map(|(name, of)| Some((name.to_owned(), of?))).collect();
     root.insert("definitions".to_owned(), definitions.into());
     file
-}
-
-/// The schema as the text of a file.
-pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&json()).expect("a schema is plain data");
-    text.push('\n');
-    text
 }
 
 /// By name; `None` while one is being made, so that one that holds itself ends.

@@ -29,6 +29,8 @@ impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.table.name, self.name) {
             ("file", _) => f.write_str("a runbook"),
+            ("part_file", _) => f.write_str("the file of a part"),
+            ("part_header", _) => f.write_str("[part]"),
             (kind @ ("runbook" | "defaults"), _) => write!(f, "[{kind}]"),
             (kind, Some(name)) => write!(f, "{kind} `{name}`"),
             (kind, None) => {
@@ -39,9 +41,9 @@ impl fmt::Display for Owner<'_> {
     }
 }
 
-/// Says everything of a whole file that has the wrong shape.
-pub(super) fn check(table: &'static Table, file: &DeTable<'_>, problems: &mut Vec<Problem>) {
-    let owner = Owner { table, name: None, at: (0, 0).into() };
+/// Says everything of a whole file that has the wrong shape. `at` is where it begins.
+pub(super) fn check(table: &'static Table, file: &DeTable<'_>, at: SourceSpan, problems: &mut Vec<Problem>) {
+    let owner = Owner { table, name: None, at };
     Checker { problems }.table(owner, file);
 }
 
@@ -306,6 +308,8 @@ fn elsewhere(table: &Table, key: &str) -> Option<String> {
         ("file", "steps") => "a step is a table of its own: [step.name]",
         ("file", "phases") => "`phases` belongs into [runbook]",
         ("file", "name" | "timeout" | "owner" | "version" | "summary") => "this belongs into [runbook]",
+        ("part_file", "phase") => "the runbook that includes a part says in which phase its steps run",
+        ("part_file", "baseline") => "the runbook that includes a part says what is its baseline",
         ("step", "command" | "cmd" | "script" | "shell_command") => "what a step does is `run`",
         ("step", "rollback" | "revert") => "what takes a step back is `undo`",
         ("step", "depends_on" | "after" | "requires") => "what a step waits for is `needs`",

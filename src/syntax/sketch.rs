@@ -67,6 +67,7 @@ impl Sketch {
             baseline: None,
             phases: vec![],
             steps: vec![],
+            parts: vec![],
         };
         Self { draft }
     }

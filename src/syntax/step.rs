@@ -3,6 +3,7 @@
 use super::Site;
 use super::about::retry;
 use super::action::outputs;
+use super::names::Named;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Patience, Reader, word};
@@ -21,6 +22,10 @@ pub(super) struct Standing<'p> {
 
 impl<'t> Reader<'t> {
     pub(super) fn read_step(&mut self, id: StepId, name: &str, of: Fields<'t>, standing: Standing<'_>) -> Step {
+        if self.here != 0 && of.has("phase") {
+            let help = "the runbook that includes a part says in which phase its steps run";
+            self.out_of_place("phase", of.at_key("phase"), help);
+        }
         let mut needs = standing.needs;
         for need in self.named(of, "needs", Self::step) {
             if !needs.contains(&need) {
@@ -38,7 +43,7 @@ impl<'t> Reader<'t> {
             let help = "a bracket is taken again at once when a rollback goes back into it, and a ramp takes its time";
             self.out_of_place("held_for", of.at_key("held_for"), help);
         }
-        if of.text("held_for") == Some("phase") && standing.phase.is_none() && self.names.phase_tables.is_empty() {
+        if of.text("held_for") == Some("phase") && standing.phase.is_none() && self.names.phases.is_empty() {
             self.problem(Problem::HeldWithoutPhase { step: name.to_owned(), at: of.at_key("held_for") });
         }
         Step {
@@ -106,7 +111,7 @@ impl<'t> Reader<'t> {
     }
 
     fn undone_by(&mut self, node: Node<'t>, name: &str, other: StepId) -> WayHome {
-        let (other_name, table) = self.names.step_tables[other.index()];
+        let Named { name: other_name, of: table, .. } = self.names.steps[other.index()];
         if !table.has("undo") {
             let (step, other) = (name.to_owned(), other_name.to_owned());
             self.problem(Problem::UndoneByNothing { step, other, at: node.at() });
@@ -126,7 +131,7 @@ impl<'t> Reader<'t> {
         for undo in list {
             works.push(self.work(undo, id, || format!("the undo of `{name}`")));
             for other in self.named(undo, "after", Self::step) {
-                let (other_name, table) = self.names.step_tables[other.index()];
+                let Named { name: other_name, of: table, .. } = self.names.steps[other.index()];
                 if !table.has("undo") {
                     let (step, other) = (name.to_owned(), other_name.to_owned());
                     self.problem(Problem::AfterNothing { step, other, at: undo.at_key("after") });
@@ -156,7 +161,7 @@ impl<'t> Reader<'t> {
     fn work(&mut self, of: Fields<'t>, step: StepId, what: impl Fn() -> String) -> Work {
         let action = self.action(of, step);
         let tried = matches!(action, Some(Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_)));
-        let default_retry = if tried { self.defaults.retry } else { None };
+        let default_retry = if tried { self.defaults().retry } else { None };
         let timeout = self.bound(of, action.as_ref(), what);
         Work {
             // It has its problem: none, or one that is not supported yet.
@@ -166,7 +171,7 @@ impl<'t> Reader<'t> {
             require: self.criteria(of, "require", Patience::None),
             success: self.criteria(of, "success", Patience::Some),
             timeout,
-            kill_after: of.span("kill_after").unwrap_or(self.defaults.kill_after),
+            kill_after: of.span("kill_after").unwrap_or(self.defaults().kill_after),
             retry: of.fields("retry").map(retry).or(default_retry).unwrap_or(Retry::ONCE),
             survivors: word(of, "survivors", &[("kill", Survivors::Kill)], Survivors::Leave),
             outputs: outputs(of),
@@ -180,7 +185,7 @@ impl<'t> Reader<'t> {
             Some(Action::Gate(gate)) => gate.expires.unwrap_or(Span::MAX),
             Some(Action::Manual(manual)) => manual.expires,
             Some(Action::Run(_) | Action::Http(_) | Action::Sql(_) | Action::Ramp(_)) => {
-                of.span("timeout").or(self.defaults.timeout).unwrap_or_else(|| {
+                of.span("timeout").or(self.defaults().timeout).unwrap_or_else(|| {
                     if !of.has("timeout") {
                         self.problem(Problem::Unbounded { what: what(), at: of.at() });
                     }
@@ -188,7 +193,7 @@ impl<'t> Reader<'t> {
                     Span::ZERO
                 })
             }
-            None => of.span("timeout").or(self.defaults.timeout).unwrap_or_default(),
+            None => of.span("timeout").or(self.defaults().timeout).unwrap_or_default(),
         }
     }
 }

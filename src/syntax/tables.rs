@@ -5,6 +5,7 @@
 
 mod action;
 mod measure;
+mod part;
 mod phase;
 mod ramp;
 mod step;
@@ -13,12 +14,14 @@ use super::spec::{Form, Key, Shape, Table};
 
 pub(super) use action::ACTIONS;
 pub(super) use measure::{BASELINE, BUDGET, GUARD, PROBE};
+pub(super) use part::PART_FILE;
 pub(super) use phase::PHASE;
 pub(super) use step::{STEP, UNDO};
 
 use Shape::{Any, Bool, Choice, Either, List, Map, Plain, Text, Whole};
 use action::HTTP;
 use measure::{CRITERION, NO_DATA};
+use part::PART;
 use step::RETRY;
 
 const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
@@ -58,6 +61,7 @@ pub(super) static FILE: Table = Table {
         key("budget", Map(Form::Name, &Shape::Table(&BUDGET)), "Error budgets: how much may go wrong in a run."),
         key("phase", Map(Form::Name, &Shape::Table(&PHASE)), "Ordered groups of steps."),
         key("step", Map(Form::Name, &Shape::Table(&STEP)), "Units of work.").required(),
+        key("part", Map(Form::Name, &Shape::Table(&PART)), "Reusable pieces from files of their own."),
         key("baseline", Shape::Table(&BASELINE), "Probes summarised before a stated moment."),
         key("lock", Map(Form::Name, &Shape::Table(&LOCK)), "Locks wider than this machine.").later(),
         key("role", Map(Form::Name, &Shape::Table(&ROLE)), "Who may answer.").later(),

@@ -123,6 +123,26 @@ pub fn slots_of(text: &str) -> Vec<Slot> {
     parse(text).map(|pieces| slots(&pieces).cloned().collect()).unwrap_or_default()
 }
 
+/// The same text, each root of a path as `to` says; `None` leaves it.
+pub fn rename(text: &str, to: impl Fn(&Root) -> Option<Root>) -> String {
+    let mut renamed = String::with_capacity(text.len());
+    let mut behind = 0;
+    for slot in slots_of(text) {
+        let Some(root) = to(&slot.root) else { continue };
+        renamed.push_str(&text[behind..slot.range.start]);
+        let helper = match slot.helper {
+            Some(Helper::Urlencode) => "urlencode ",
+            Some(Helper::Ident) => "ident ",
+            None => "",
+        };
+        let path = Slot { root, ..slot.clone() }.path();
+        renamed.extend(["{{", helper, &path, "}}"]);
+        behind = slot.range.end;
+    }
+    renamed.push_str(&text[behind..]);
+    renamed
+}
+
 fn slots(pieces: &[Piece]) -> impl Iterator<Item = &Slot> {
     pieces.iter().filter_map(|piece| match piece {
         Piece::Slot(slot) => Some(slot),

@@ -5,6 +5,7 @@
 mod bench;
 mod disk;
 mod kills;
+mod parts;
 mod processes;
 mod ramp;
 mod secrets;

@@ -89,11 +89,12 @@ fn the_format_page_explains_every_key() {
     }
 }
 
-/// The tables of the format that anything supported leads to, the file first.
+/// The tables of the format that anything supported leads to, the files first.
 pub(super) fn tables() -> Vec<(String, Value)> {
-    let schema = syntax::schema::json();
-    let definitions = schema["definitions"].as_object().expect("an object").clone();
-    let mut tables = vec![("the file".to_owned(), schema)];
+    let (schema, part) = (syntax::schema::json(), syntax::schema::part_json());
+    let mut definitions = schema["definitions"].as_object().expect("an object").clone();
+    definitions.extend(part["definitions"].as_object().expect("an object").clone());
+    let mut tables = vec![("the file".to_owned(), schema), ("the file of a part".to_owned(), part)];
     let mut seen = BTreeSet::new();
     let mut at = 0;
     while at < tables.len() {

@@ -21,6 +21,7 @@ mod layers;
 mod measuring;
 mod named_rules;
 mod page_examples;
+mod parts;
 mod plan_text;
 mod problems;
 mod progress;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic as _, Severity};
-use runbook::syntax::{self, Problem};
+use runbook::syntax::{self, Problem, Texts};
 use serde_json::{Map, Value as Json, json};
 
 use super::docs::{blocks, is_later, pages, properties, tables};
@@ -25,16 +25,36 @@ fn is_whole(block: &str) -> bool {
     block.contains("format = 1\n")
 }
 
+/// Whether it is the file of a part, which is read with the runbook that includes it.
+fn is_part_file(block: &str) -> bool {
+    block.contains("\n[part]\n")
+}
+
+/// The file that a block shows, where its first line says so: `# runbooks/move.toml`.
+fn file_of(block: &str) -> Option<&str> {
+    block.strip_prefix("# ")?.lines().next().filter(|name| !name.contains(' ') && name.contains(".toml"))
+}
+
 #[test]
 fn every_whole_runbook_on_a_page_can_be_read_and_has_no_finding() {
-    let mut whole = 0;
-    for (path, block) in examples().into_iter().filter(|(_, block)| is_whole(block)) {
-        whole += 1;
-        let reading = syntax::read(&block);
+    let files: Vec<(PathBuf, String)> = examples().into_iter().filter(|(_, block)| is_whole(block)).collect();
+    let (part_files, whole): (Vec<_>, Vec<_>) = files.iter().partition(|(_, block)| is_part_file(block));
+    let mut included = 0;
+    for (path, block) in &whole {
+        let folder = file_of(block).and_then(|file| file.rsplit_once('/')).map(|(folder, _)| folder);
+        let find = |part: &str| {
+            let name = folder.map_or_else(|| part.to_owned(), |folder| format!("{folder}/{part}"));
+            let shown = part_files.iter().find(|(page, block)| page == path && file_of(block) == Some(&name));
+            shown.map(|(_, block)| block.clone()).ok_or_else(|| format!("no block shows {name}"))
+        };
+        let texts = Texts::gather(block.clone(), find);
+        included += texts.parts.len();
+        let reading = syntax::read_given(&texts, &BTreeMap::new());
         let problems: Vec<String> = reading.problems.iter().map(ToString::to_string).collect();
         assert!(reading.plan.is_some() && problems.is_empty(), "{}: {problems:#?}\n{block}", path.display());
     }
-    assert!(whole > 0, "no page shows a whole runbook");
+    assert!(!whole.is_empty(), "no page shows a whole runbook");
+    assert_eq!(part_files.len(), included, "a part on a page is included by a runbook there");
 }
 
 #[test]

@@ -2,13 +2,13 @@
 //!
 //! `UPDATE_PROBLEMS=1 cargo test --test it problems::` writes what is said now; read the difference before committing it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use runbook::syntax::render::{Look, for_terminal};
-use runbook::syntax::{Reading, read};
+use runbook::syntax::render::{Look, as_json, for_terminal};
+use runbook::syntax::{Reading, Texts, read_given};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/problems")
@@ -29,6 +29,16 @@ fn files() -> Vec<(String, String)> {
     files
 }
 
+/// Reads a bad file, and the parts that it includes.
+fn read(text: &str) -> Reading {
+    let part = |path: &str| match path {
+        // What the system says of a missing file is not ours.
+        "parts/missing.toml" => Err("no such file".to_owned()),
+        path => fs::read_to_string(folder().join(path)).map_err(|error| error.to_string()),
+    };
+    read_given(&Texts::gather(text.to_owned(), part), &BTreeMap::new())
+}
+
 fn codes(reading: &Reading) -> BTreeSet<String> {
     reading.problems.iter().filter_map(|problem| problem.code().map(|code| code.to_string())).collect()
 }
@@ -38,8 +48,8 @@ fn what_is_said_of_each_bad_file_is_written_beside_it() {
     let update = std::env::var_os("UPDATE_PROBLEMS").is_some();
     let mut different = Vec::new();
     for (name, text) in files() {
-        let problems = read(&text).problems;
-        let said = for_terminal(&format!("{name}.toml"), &text, &problems, Look::PLAIN);
+        let reading = read(&text);
+        let said = for_terminal(&format!("{name}.toml"), &reading.sources, &reading.problems, Look::PLAIN);
         let path = folder().join(format!("{name}.stderr"));
         if update {
             fs::write(&path, said).expect("it can be written");
@@ -77,9 +87,12 @@ fn every_problem_kind_has_a_bad_file() {
 #[test]
 fn every_problem_says_what_and_where() {
     for (name, text) in files() {
-        for problem in read(&text).problems {
-            let at = problem.at();
-            assert!(at.offset() + at.len() <= text.len(), "{name}: {problem:?} stands outside its file");
+        let reading = read(&text);
+        for (object, problem) in as_json(&name, &reading.sources, &reading.problems).iter().zip(&reading.problems) {
+            let file = object["file"].as_str().expect("it stands in a file");
+            let text = if file == name { text.clone() } else { fs::read_to_string(folder().join(file)).expect("read") };
+            let line = object["line"].as_u64().and_then(|line| usize::try_from(line).ok()).expect("it has a line");
+            assert!(line <= text.lines().count().max(1), "{name}: {problem:?} stands outside {file}");
             assert!(!problem.to_string().is_empty() && problem.code().is_some(), "{name}: {problem:?}");
         }
     }

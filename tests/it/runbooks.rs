@@ -1,5 +1,6 @@
 //! Runbooks as texts: nothing makes the reader panic, its schema says what it says, and size does not hurt it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use runbook::model::Plan;
 use runbook::syntax::render::{Look, as_json, for_terminal};
-use runbook::syntax::{read, schema};
+use runbook::syntax::{Texts, read, read_given, schema};
 
 const REFERENCE: &str = include_str!("../../examples/reference.toml");
 const QUICKSTART: &str = include_str!("../../examples/quickstart/migrate.toml");
@@ -16,7 +17,9 @@ const SHIFT: &str = include_str!("../../examples/traffic-shift/shift.toml");
 
 fn plan(text: &str) -> Plan {
     let reading = read(text);
-    reading.plan.unwrap_or_else(|| panic!("{}", for_terminal("a.toml", text, &reading.problems, Look::PLAIN)))
+    reading
+        .plan
+        .unwrap_or_else(|| panic!("{}", for_terminal("a.toml", &reading.sources, &reading.problems, Look::PLAIN)))
 }
 
 /// The nearest place before `at` where the text can be cut.
@@ -28,15 +31,20 @@ fn cut(text: &str, at: usize) -> usize {
     at
 }
 
+/// A runbook that includes one part.
+const INCLUDING: &str = "format = 1\n[runbook]\nname = 'n'\ntimeout = '1h'\nphases = ['p']\n[vars]\nx = 'y'\n\
+                         [part.a]\nuse = 'part.toml'\nwith = { from = '{{vars.x}}' }\n[phase.p]\nsequence = ['a']\n";
+const PART: &str = include_str!("../problems/parts/carry.toml");
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_reader_panic(
-        file in 0..4_usize,
+        file in 0..5_usize,
         changes in prop::collection::vec((0..4_u8, any::<usize>(), 0..60_usize, any::<usize>()), 1..6),
     ) {
-        let mut text = [REFERENCE, QUICKSTART, SWITCHOVER, SHIFT][file].to_owned();
+        let mut text = [REFERENCE, QUICKSTART, SWITCHOVER, SHIFT, PART][file].to_owned();
         for (what, at, length, other) in changes {
             let from = cut(&text, at);
             let to = cut(&text, from.saturating_add(length).min(text.len())).max(from);
@@ -52,23 +60,29 @@ proptest! {
                 _ => text.insert_str(from, ["\"", "{{", "]", "[[", "= 5", "\u{fc}", "''' ", "\n"][other % 8]),
             }
         }
-        let reading = read(&text);
+        let texts = match file {
+            4 => Texts::gather(INCLUDING.to_owned(), |_| Ok(text.clone())),
+            _ => Texts::alone(text),
+        };
+        let reading = read_given(&texts, &BTreeMap::new());
         prop_assert_eq!(reading.plan.is_none(), reading.problems.iter().any(runbook::syntax::Problem::is_error));
-        let _ = for_terminal("a.toml", &text, &reading.problems, Look::PLAIN);
-        let _ = as_json(&text, &reading.problems);
+        let _ = for_terminal("a.toml", &reading.sources, &reading.problems, Look::PLAIN);
+        let _ = as_json("a.toml", &reading.sources, &reading.problems);
     }
 }
 
 #[test]
-fn the_schema_in_the_repository_is_the_one_the_reader_makes() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/runbook.schema.json");
-    let made = schema::text();
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder can be made");
-        fs::write(&path, &made).expect("it can be written");
+fn the_schemas_in_the_repository_are_those_the_reader_makes() {
+    for (name, schema) in [("runbook", schema::json()), ("part", schema::part_json())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.schema.json"));
+        let made = schema::text(&schema);
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder can be made");
+            fs::write(&path, &made).expect("it can be written");
+        }
+        let there = fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == made, "{name}: run: UPDATE_SCHEMA=1 cargo test --test it runbooks::the_schemas");
     }
-    let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == made, "run: UPDATE_SCHEMA=1 cargo test --test it runbooks::the_schema");
 }
 
 fn as_value(text: &str) -> serde_json::Value {

@@ -127,6 +127,7 @@ impl Sketch {
             baseline: None,
             phases: Vec::new(),
             steps: Vec::new(),
+            parts: Vec::new(),
         };
         Self { draft }
     }

@@ -318,6 +318,7 @@ pub(super) mod tests {
             baseline: None,
             phases: vec![],
             steps: vec![step],
+            parts: vec![],
         }
     }
 

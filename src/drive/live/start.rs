@@ -71,6 +71,15 @@ impl RunFolder {
         self.0.join("runbook.toml")
     }
 
+    /// The frozen file of its n-th part, from 0, in the order of the header.
+    pub fn part(&self, n: usize) -> PathBuf {
+        self.parts().join(format!("{}.toml", n + 1))
+    }
+
+    fn parts(&self) -> PathBuf {
+        self.0.join("parts")
+    }
+
     /// Output of steps.
     pub fn steps(&self) -> PathBuf {
         self.0.join("steps")
@@ -87,6 +96,8 @@ pub struct Beginning<'a> {
     pub plan: Arc<Plan>,
     /// Its text, to be frozen.
     pub document: &'a str,
+    /// The texts of its parts, to be frozen too, by the names that it has for their files.
+    pub parts: BTreeMap<String, &'a str>,
     /// The folder that relative paths mean.
     pub base: PathBuf,
     /// The variables.
@@ -115,12 +126,16 @@ pub struct Started {
 
 /// Makes the folder of a run and begins its journal.
 pub fn begin(beginning: Beginning<'_>) -> Result<Started, StartError> {
-    let Beginning { plan, document, base, values, run, folder, user, beforehand } = beginning;
-    for path in [folder.path().to_owned(), folder.steps()] {
+    let Beginning { plan, document, parts, base, values, run, folder, user, beforehand } = beginning;
+    let folders = [folder.path().to_owned(), folder.steps()];
+    for path in folders.into_iter().chain((!parts.is_empty()).then(|| folder.parts())) {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&path);
         made.map_err(|source| StartError::File { doing: "make the folder", path, source })?;
     }
     write_private(&folder.document(), document.as_bytes())?;
+    for (n, text) in parts.values().enumerate() {
+        write_private(&folder.part(n), text.as_bytes())?;
+    }
     let key = random_bytes();
     write_private(&folder.key(), &key)?;
     let header = Header {
@@ -130,6 +145,7 @@ pub fn begin(beginning: Beginning<'_>) -> Result<Started, StartError> {
         engine: REVISION,
         run: run.clone(),
         document: digest(document.as_bytes()),
+        parts: parts.iter().map(|(name, text)| (name.clone(), digest(text.as_bytes()))).collect(),
         vars: values.iter().map(|(name, value)| (name.clone(), pinned(value, &key))).collect(),
         base: base.to_string_lossy().into_owned(),
         user,

@@ -95,6 +95,7 @@ fn plan(no_data: NoData) -> Plan {
         }),
         phases: Vec::new(),
         steps: Vec::new(),
+        parts: Vec::new(),
     })
     .expect("no steps, no cycle")
 }

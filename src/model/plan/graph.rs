@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{About, Draft, Guard, Node, Phase, Plan, PlanError, Probe, Step, Target};
+use super::{About, Draft, Guard, Included, Node, Phase, Plan, PlanError, Probe, Step, Target};
 use crate::model::{Budget, Condition, ConditionId, Criterion, GuardId, PhaseId, ProbeId, StepId, VarDecl};
 
 impl Plan {
@@ -101,6 +101,16 @@ impl Plan {
             Node::Step(step) => &self.step(step).name,
             Node::PhaseStart(phase) | Node::PhaseEnd(phase) => &self.phase(phase).name,
         }
+    }
+
+    /// The parts that it includes.
+    pub fn parts(&self) -> &[Included] {
+        &self.draft.parts
+    }
+
+    /// The part that a step comes from.
+    pub fn part_of(&self, step: StepId) -> Option<&Included> {
+        self.draft.parts.iter().find(|part| part.steps.binary_search(&step).is_ok())
     }
 
     /// `[runbook]`.
