@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::drive::live::staying::AfterSuccess;
@@ -35,6 +36,8 @@ pub(super) enum Verb {
     Exec(Exec),
     /// Take up a run whose process is gone, or go on after a pause
     Resume(Resume),
+    /// Write a runbook of the library for you to make your own, or list those that there are
+    New(New),
     /// Say everything that is wrong with a runbook
     Check(Check),
     /// Show what a runbook would do, its bounds, and every way back
@@ -211,6 +214,26 @@ pub(super) struct Document {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `new`.
+#[derive(Args, Debug)]
+pub(super) struct New {
+    /// Explain the patterns, and the variables that each has
+    #[arg(long, required_unless_present = "pattern", conflicts_with = "pattern")]
+    pub(super) list: bool,
+    /// Write this one
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(super::new::library::names()))]
+    pub(super) pattern: Option<String>,
+    /// Where to [default: NAME.toml]; nothing that is there is overwritten
+    #[arg(long, value_name = "FILE", requires = "pattern")]
+    pub(super) out: Option<PathBuf>,
+    /// Say what a variable is by default (never a secret one: those are written nowhere)
+    #[arg(long = "var", value_name = "NAME=VALUE", requires = "pattern")]
+    pub(super) vars: Vec<String>,
+    /// Ask nothing: the library's own defaults for all that `--var` does not say
+    #[arg(long, requires = "pattern")]
+    pub(super) yes: bool,
 }
 
 /// `check`.

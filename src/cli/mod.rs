@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod logs;
 mod measure;
+mod new;
 mod order;
 mod output;
 mod past;
@@ -84,6 +85,7 @@ fn run(cli: &Cli, seat: Seat) -> Result<Exit, Failure> {
         Verb::Exec(args) => exec::exec(args, state, seat),
         Verb::Resume(args) => resume::resume(args, &State::open(state)?, seat),
         Verb::Check(args) => check::check(args),
+        Verb::New(args) => new::new(args),
         Verb::Plan(args) => document::plan(args),
         Verb::Graph(args) => document::graph(args),
         Verb::Backtest(args) => backtest::backtest(args),

@@ -8,6 +8,7 @@ mod baseline;
 mod bounds;
 mod budget;
 mod expressions;
+mod fill;
 mod finding;
 mod include;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod step;
 mod tables;
 pub mod template;
 
+pub use fill::fill;
 pub use finding::Finding;
 pub use misfit::Misfit;
 pub use problem::Problem;

@@ -21,6 +21,7 @@ mod layers;
 mod measuring;
 mod named_rules;
 mod page_examples;
+mod new;
 mod parts;
 mod plan_text;
 mod problems;

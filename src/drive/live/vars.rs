@@ -140,6 +140,11 @@ pub async fn resolve(declared: &[VarDecl], given: &Given) -> Result<BTreeMap<Str
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
+/// The value of a variable that somebody gives as text. It is held against its kind and its choices.
+pub fn value_of(decl: &VarDecl, text: &str) -> Result<Json, VarError> {
+    fit(decl, "`--var`", read(text, decl))
+}
+
 fn unknown(declared: &[VarDecl], given: &Given) -> Vec<VarError> {
     let names = given.flags.iter().map(|(name, _)| name).chain(given.file.keys());
     names

@@ -1,0 +1,132 @@
+//! `new`: a runbook of the library with a person's values.
+
+use std::fs;
+use std::path::Path;
+
+use super::cli::Bench;
+use super::prompt::{CTRL_C, ENTER, Terminal};
+
+/// What a pattern must be given, which nobody can guess.
+fn needed(name: &str) -> &'static [&'static str] {
+    match name {
+        "active-passive" => &["--var", "user_errors=echo 0"],
+        _ => &[],
+    }
+}
+
+/// The patterns: what stands in the library's folder.
+fn patterns() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let files = fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_pattern_is_listed_and_written_and_passes_check() {
+    let bench = Bench::new("");
+    let (list, _) = bench.does(&["new", "--list"], 0);
+    for name in patterns() {
+        assert!(list.lines().any(|line| line.starts_with(&format!("{name}: "))), "{list}");
+        let file = format!("{name}/mine.toml");
+        let (out, _) = bench.does(&[&["new", "--pattern", &name, "--out", &file], needed(&name)].concat(), 0);
+        assert!(out.contains(&format!("runbook check {file}")), "{out}");
+        bench.does(&["check", "--strict", &file], 0);
+    }
+}
+
+#[test]
+fn only_what_was_said_differs_from_the_library_and_comments_stay() {
+    let bench = Bench::new("");
+    let say = ["--var", "user_errors=curl 'http://m/e?a=\"b\"'", "--var", "soak=60", "--var", "old=pg-a"];
+    bench.does(&[&["new", "--pattern", "active-passive"][..], &say].concat(), 0);
+    let written = fs::read_to_string(bench.path("active-passive.toml")).expect("written");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/active-passive.toml");
+    let library = fs::read_to_string(library).expect("it is there");
+    let changed: Vec<&str> =
+        written.lines().zip(library.lines().skip(1)).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
+    assert_eq!(written.lines().count(), library.lines().count() - 1, "only the line for editors is gone");
+    assert_eq!(changed.len(), 3, "{changed:#?}");
+    assert!(changed[0].starts_with("old ") && changed[0].contains("{ default = \"pg-a\", summary"), "{changed:#?}");
+    assert!(changed[1].contains(r#"{ default = "curl 'http://m/e?a=\"b\"'", summary"#), "{changed:#?}");
+    assert!(changed[2].contains("{ default = 60, summary"), "{changed:#?}");
+}
+
+#[test]
+fn without_a_terminal_all_that_is_missing_or_wrong_is_said_at_once_and_nothing_is_written() {
+    let bench = Bench::new("");
+    let (_, err) = bench.does(&["new", "--pattern", "active-passive"], 2);
+    assert!(err.contains("`user_errors`") && err.contains("add --var user_errors=..."), "{err}");
+    let say = ["--var", "soak=long", "--var", "oldd=x", "--var", "password=hunter22", "--var", "old"];
+    let (_, err) = bench.does(&[&["new", "--pattern", "active-passive"][..], &say].concat(), 2);
+    for part in ["`soak`", "no variable `oldd`", "`password` is secret", "`--var old` sets nothing"] {
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    assert!(!err.contains("hunter22"), "{err}");
+    assert!(!bench.path("active-passive.toml").exists());
+    bench.does(&["new"], 2);
+    let (_, err) = bench.does(&["new", "--pattern", "active"], 2);
+    assert!(err.contains("active-passive"), "{err}");
+}
+
+#[test]
+fn a_file_that_is_there_is_not_overwritten() {
+    let bench = Bench::new("");
+    fs::write(bench.path("mine.toml"), "mine").expect("written");
+    let words = ["new", "--pattern", "active-passive", "--out", "mine.toml", "--var", "user_errors=echo 0"];
+    let (_, err) = bench.does(&words, 3);
+    assert!(err.contains("`mine.toml` is there already") && err.contains("--out"), "{err}");
+    assert_eq!(fs::read_to_string(bench.path("mine.toml")).expect("it is there"), "mine");
+}
+
+#[test]
+fn a_shell_completes_the_names_of_patterns() {
+    let bench = Bench::new("");
+    let (script, _) = bench.does(&["completions", "bash"], 0);
+    assert!(script.contains("active-passive"), "no pattern in the completions");
+}
+
+#[test]
+fn at_a_terminal_a_person_is_asked_for_what_is_not_given() {
+    let asked = asked_for();
+    let mut terminal = Terminal::at(tempfile::tempdir().expect("a folder"), "new --pattern active-passive --var new=b");
+    for (n, name) in asked.iter().filter(|name| *name != "new").enumerate() {
+        terminal.sees(&format!("{} of {}", n + 1, asked.len() - 1)).sees(name);
+        match name.as_str() {
+            "old" => terminal.press(&["pg-a", ENTER]),
+            "user_errors" => {
+                terminal.press(&[ENTER]).sees("it has no default");
+                terminal.press(&["echo 0", ENTER])
+            }
+            "soak" => {
+                terminal.press(&["soon", ENTER]).sees("could not take the value of");
+                terminal.press(&["60", ENTER])
+            }
+            _ => terminal.press(&[ENTER]),
+        };
+    }
+    terminal.sees("code 0 over");
+    let written = fs::read_to_string(terminal.path("active-passive.toml")).expect("written");
+    for part in ["{ default = \"pg-a\",", "{ default = \"b\",", "{ default = \"echo 0\",", "{ default = 60,"] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    terminal.ends_with(0);
+}
+
+/// The variables of the pattern that are asked for, in their order.
+fn asked_for() -> Vec<String> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/active-passive.toml");
+    let text = fs::read_to_string(library).expect("it is there");
+    let vars = text.split("[vars]\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("it has variables");
+    let open = vars.lines().filter(|line| !line.contains("secret = true"));
+    open.filter_map(|line| Some(line.split_once('=')?.0.trim().to_owned())).collect()
+}
+
+#[test]
+fn ctrl_c_at_a_question_writes_nothing() {
+    let mut terminal = Terminal::at(tempfile::tempdir().expect("a folder"), "new --pattern active-passive");
+    terminal.sees("1 of ");
+    terminal.press(&[CTRL_C]).sees("nothing was written");
+    assert!(!terminal.path("active-passive.toml").exists());
+    terminal.ends_with(130);
+}
