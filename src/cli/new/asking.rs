@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 
 use super::worth;
 use crate::cli::failure::Failure;
-use crate::cli::stage::{self, say, theme};
+use crate::cli::output::say;
+use crate::cli::stage::{self, theme};
 use crate::drive::live::prompt::{self, How, Prompt, Question, Reply};
 use crate::drive::live::vars;
 use crate::model::VarDecl;

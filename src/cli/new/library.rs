@@ -74,6 +74,28 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_the_library_can_be_included_without_findings() {
+        let files = fs::read_dir(folder().join("parts")).expect("it is there");
+        for path in files.map(|entry| entry.expect("an entry").path()) {
+            let text = fs::read_to_string(&path).expect("it is text");
+            let table: toml::Table = toml::from_str(&text).expect("it is TOML");
+            let needed = table["vars"].as_table().expect("a table").iter().filter(|(_, var)| {
+                var.as_table()
+                    .is_some_and(|var| ["default", "env", "file", "run"].iter().all(|key| !var.contains_key(*key)))
+            });
+            let with: Vec<String> = needed.map(|(name, _)| format!("{name} = 'x'")).collect();
+            let runbook = format!(
+                "format = 1\n[runbook]\nname = 'n'\ntimeout = '1d'\nrollback_timeout = '1d'\nphases = ['p']\n\
+                 [part.it]\nuse = 'part.toml'\nwith = {{ {} }}\n[phase.p]\nsequence = ['it']\n",
+                with.join(", ")
+            );
+            let texts = Texts::gather(runbook, |_| Ok(text.clone()));
+            let problems = syntax::read_given(&texts, &std::collections::BTreeMap::new()).problems;
+            assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
+        }
+    }
+
+    #[test]
     fn every_pattern_is_a_plan_without_findings_and_brings_the_parts_that_it_includes() {
         for pattern in LIBRARY {
             let Reading { plan, problems, .. } = pattern.read(pattern.runbook);
