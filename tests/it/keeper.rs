@@ -354,7 +354,8 @@ async fn a_daemon_is_killed_where_survivors_are_to_be() {
 async fn a_stop_kills_what_has_escaped_the_group_too() {
     let run_ = Run::new();
     let mut keeper = run_.keeper().await;
-    let script = format!("{DAEMON}; env -i setsid sleep 1003 & echo ready; sleep 1002");
+    // All three are there when it says so.
+    let script = format!("{DAEMON}; env -i setsid sleep 1003 & sleep 1002 & echo ready; wait");
     keeper.start(run_.script("a", &script));
     until("it is ready", || run_.read("a.out") == "ready\n" && run_.file("daemon").exists()).await;
     let daemon: i32 = run_.read("daemon").trim().parse().unwrap();
