@@ -18,14 +18,16 @@ go_on() {
   "$runbook" resume --output json >>"$RIG/events" 2>>"$RIG/said" &
   run_pid=$!
 }
+over() { ! kill -0 "$run_pid" 2>/dev/null; }
 ends_with() { # ends_with EXIT-CODE
   local code=0
+  await 120 over || fail 'the run does not end'
   { wait "$run_pid" || code=$?; } 2>/dev/null
   ((code == $1)) || fail "the run ended with $code, not $1"
 }
 happened() { grep -Eq "\"event\":\"$1\".*${2:-}" "$RIG/events"; }
 await_event() {
-  happened_or_over() { happened "$@" || ! kill -0 "$run_pid" 2>/dev/null; }
+  happened_or_over() { happened "$@" || over; }
   await 60 happened_or_over "$@" || true
   happened "$@" || fail "no event $*"
 }
