@@ -21,8 +21,10 @@ go_on() {
 over() { ! kill -0 "$run_pid" 2>/dev/null; }
 ends_with() { # ends_with EXIT-CODE
   local code=0
-  await 120 over || fail 'the run does not end'
-  { wait "$run_pid" || code=$?; } 2>/dev/null
+  {
+    await 120 over || fail 'the run does not end'
+    wait "$run_pid" || code=$?
+  } 2>>"$RIG/said" # bash tells of processes that were killed
   ((code == $1)) || fail "the run ended with $code, not $1"
 }
 happened() { grep -Eq "\"event\":\"$1\".*${2:-}" "$RIG/events"; }

@@ -24,8 +24,10 @@ pub(super) fn page(path: &str) -> String {
 
 /// Every page, by its path.
 pub(super) fn pages() -> Vec<(PathBuf, String)> {
-    let docs = fs::read_dir(root().join("docs")).expect("the folder is there");
-    let mut paths: Vec<PathBuf> = docs.map(|entry| entry.expect("it can be listed").path()).collect();
+    let folders =
+        ["docs", "docs/patterns"].map(|folder| fs::read_dir(root().join(folder)).expect("the folder is there"));
+    let mut paths: Vec<PathBuf> =
+        folders.into_iter().flatten().map(|entry| entry.expect("it can be listed").path()).collect();
     paths.extend(["README.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     paths.sort();
