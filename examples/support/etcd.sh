@@ -8,7 +8,7 @@ start_etcd() {
     --listen-client-urls "http://127.0.0.1:$PORT_ETCD" --advertise-client-urls "http://127.0.0.1:$PORT_ETCD" \
     --listen-peer-urls "http://127.0.0.1:$PORT_ETCD_PEER" --initial-advertise-peer-urls "http://127.0.0.1:$PORT_ETCD_PEER" \
     --initial-cluster "default=http://127.0.0.1:$PORT_ETCD_PEER" --unsafe-no-fsync
-  await 10 etcd_get / || die 'etcd does not answer'
+  await 30 etcd_get / || die 'etcd does not answer'
 }
 etcd_get() { etcdctl --endpoints "http://127.0.0.1:$PORT_ETCD" get --print-value-only "$1"; }
 etcd_put() { etcdctl --endpoints "http://127.0.0.1:$PORT_ETCD" put "$1" "$2" >/dev/null; }
