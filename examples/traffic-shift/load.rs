@@ -7,8 +7,10 @@
 //! wanted so far, whether or not they could be sent; `PUT /rate` changes the rate, and TERM writes the figures to `DIR/figures`. `check DIR STORE...` holds the ledger against the Redis on each port;
 //! it shares nothing with the rest but the form of the ledger and where an order is kept.
 
+mod customer;
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/tally.rs"]
 mod tally;
@@ -28,7 +30,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use redis::{CUSTOMERS, Redis, Reply, customer_of};
+use customer::{CUSTOMERS, customer_of};
+use redis::{Redis, Reply};
 
 type Failure = Box<dyn Error>;
 

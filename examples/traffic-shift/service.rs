@@ -5,9 +5,13 @@
 //! can be in use at once, and how nothing is lost on the way back. `backfill FROM TO` carries over what TO lacks,
 //! `missing FROM TO` says how many orders that is, and `fill STORE` makes up orders from earlier times.
 
+mod customer;
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/redis.rs"]
 mod redis;
+#[path = "../support/redis_pool.rs"]
+mod redis_pool;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -18,16 +22,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use redis::{CUSTOMERS, Redis, Reply, customer_of};
+use customer::{CUSTOMERS, customer_of};
+use redis::{Redis, Reply};
+use redis_pool::Pool;
 
 type Failure = Box<dyn Error>;
 
 /// What an answer takes when nothing is wrong.
 const WORK: Duration = Duration::from_millis(3);
-/// For a store to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Made up for each customer.
 const ORDERS_EACH: u64 = 50;
 /// Upper bounds of the histogram, in seconds.
@@ -53,32 +57,6 @@ fn main() -> Result<(), Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
 }
 
-/// A Redis, over as many connections as are needed at once.
-struct Store {
-    port: u16,
-    idle: RefCell<Vec<Redis>>,
-}
-
-impl Store {
-    fn on(port: u16) -> Self {
-        Self { port, idle: RefCell::default() }
-    }
-
-    async fn ask(&self, words: &[&str]) -> io::Result<Reply> {
-        let exchange = async {
-            let idle = self.idle.borrow_mut().pop();
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => Redis::connect(self.port).await?,
-            };
-            let reply = connection.ask(words).await?;
-            self.idle.borrow_mut().push(connection);
-            Ok(reply)
-        };
-        timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
 /// What the script breaks.
 #[derive(Default)]
 struct Faults {
@@ -89,8 +67,8 @@ struct Faults {
 }
 
 struct Service {
-    own: Store,
-    other: Store,
+    own: Pool,
+    other: Pool,
     /// Held for reading while a write is under way: whoever turns it knows that no write goes by the old rule any more.
     mirrors: RwLock<bool>,
     faults: Faults,
@@ -100,8 +78,8 @@ struct Service {
 impl Service {
     fn new(own: u16, other: u16, mirrors: bool) -> Self {
         Self {
-            own: Store::on(own),
-            other: Store::on(other),
+            own: Pool::on(own),
+            other: Pool::on(other),
             mirrors: RwLock::new(mirrors),
             faults: Faults::default(),
             figures: RefCell::default(),

@@ -1,21 +1,10 @@
-//! Just enough of Redis's protocol (RESP 2) for the commands of this example, over one plain connection.
-//!
-//! An order is a field of its customer's hash: written once, never changed. So writing it again changes nothing, and two
-//! stores that were told the same orders hold the same, in whatever order they were told.
+//! Just enough of Redis's protocol (RESP 2) for the commands of the examples, over one plain connection.
 
 use std::fmt::Write as _;
 use std::io;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-
-/// How many customers there are; an order belongs to the one that its number says.
-pub(crate) const CUSTOMERS: u64 = 200;
-
-/// The hash that an order is kept in.
-pub(crate) fn customer_of(order: u64) -> String {
-    format!("customer:{}", order % CUSTOMERS)
-}
 
 /// An open connection. After an error it may be in the middle of an answer: drop it.
 pub(crate) struct Redis(BufReader<TcpStream>);
