@@ -59,8 +59,8 @@ free_ports() {
   done
 }
 
-# Every part at once, for nothing in a rig is worth a clean end, and every PostgreSQL. Then the folder. What is still at
-# work in it then was started by nobody: that is a fault of the rig.
+# Every part at once, with its own processes where it leads a group, for nothing in a rig is worth a clean end, and every
+# PostgreSQL. Then the folder. What is still at work in it then was started by nobody: that is a fault of the rig.
 remove_rig() {
   local file name
   for file in "$RIG"/*/postmaster.pid; do
@@ -70,7 +70,7 @@ remove_rig() {
   done
   for file in "$RIG"/*.pid; do
     name=${file##*/}
-    ! alive "${name%.pid}" || kill -KILL "$REPLY" 2>/dev/null || true
+    ! alive "${name%.pid}" || kill -KILL -- "-$REPLY" 2>/dev/null || kill -KILL "$REPLY" 2>/dev/null || true
   done
   await 10 nobody_at_work || true
   rm -rf "$RIG"

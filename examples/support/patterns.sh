@@ -61,6 +61,7 @@ report() {
 # The ms from what made the run go back by itself until that was verified; null where a person ordered it.
 restored_after() {
   local event
+  ! happened gate.answered '"outcome":"no-go"' || { echo null && return; }
   for event in guard.breached step.failed; do
     happened "$event" || continue
     echo $(($(moment_of rollback.finished) - $(moment_of "$event")))

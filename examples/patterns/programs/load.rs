@@ -17,6 +17,7 @@ use tokio::time::sleep;
 
 use crate::store::{Refusal, Store};
 use crate::tally::Tally;
+use crate::took::Took;
 use crate::{Failure, http, ledger};
 
 const RETRYING: usize = 4;
@@ -35,6 +36,8 @@ struct Load {
     retrying: RefCell<Tally>,
     single: RefCell<Tally>,
     stubborn: RefCell<Tally>,
+    /// Of single clients.
+    took: RefCell<Took>,
     failed_retrying: Cell<u64>,
     failed_single: Cell<u64>,
 }
@@ -48,6 +51,7 @@ pub(crate) async fn drive(dir: &Path, door: u16, proxy: &str, servers: &[&str]) 
         retrying: tally("retrying")?,
         single: tally("single")?,
         stubborn: tally("stubborn")?,
+        took: RefCell::new(Took::open(dir)?),
         failed_retrying: Cell::new(0),
         failed_single: Cell::new(0),
     });
@@ -94,11 +98,12 @@ impl Load {
 
     async fn try_for_ever(self: Rc<Self>, mut store: Store) {
         loop {
-            let number = self.take_number();
+            let (number, began) = (self.take_number(), Instant::now());
             match store.place(number).await {
                 Ok(()) => acknowledge(&self.single, number),
                 Err(Refusal::Error | Refusal::Held) => count(&self.failed_single),
             }
+            self.took.borrow_mut().note(began.elapsed()).expect("how long it took can be written");
             sleep(PACE).await;
         }
     }

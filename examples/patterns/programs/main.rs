@@ -4,21 +4,32 @@
 //! |---|---|
 //! | `ledger-load DIR DOOR PROXY [SERVER...]` | writes to the store at PROXY, and past it to each SERVER, until it is told to end |
 //! | `check DIR STORE` | holds the ledgers in DIR against the store that is in force |
+//! | `took DIR FROM TO` | how long clients that try once waited, between two moments |
+//! | `mirrored ...` | the service and the differ of traffic-mirroring |
 //! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
 //! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
 //!
 //! DOOR is a port for questions and orders over HTTP. A store is a URL; its scheme says how it is spoken to.
 
+#[path = "../../support/ask.rs"]
+mod ask;
 mod check;
 #[path = "../../support/http.rs"]
 mod http;
 mod ledger;
 mod link;
 mod load;
+#[path = "../../support/redis.rs"]
+mod redis;
+#[path = "../../support/redis_pool.rs"]
+mod redis_pool;
 mod store;
 mod table;
 #[path = "../../support/tally.rs"]
 mod tally;
+mod took;
+#[path = "../traffic-mirroring/mod.rs"]
+mod traffic_mirroring;
 
 use std::error::Error;
 
@@ -33,9 +44,11 @@ fn main() -> Result<(), Failure> {
                 load::drive(dir.as_ref(), door.parse()?, proxy, servers).await
             }
             ["check", dir, store] => check::check(dir.as_ref(), store).await,
+            ["took", dir, from, to] => took::summarise(dir.as_ref(), from.parse()?, to.parse()?),
+            ["mirrored", ref words @ ..] => traffic_mirroring::run(words).await,
             ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
             ["table", file] => table::print(file.as_ref()),
-            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | link DOOR LISTEN=TARGET... | table FILE".into()),
+            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | took DIR FROM TO | mirrored ... | link DOOR LISTEN=TARGET... | table FILE".into()),
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,12 +1,14 @@
 //! What the clients write to. A new kind of store is a scheme here and a file of its own.
 
 mod postgres;
+mod shop;
 
 use crate::Failure;
 
 /// A store, spoken to over one connection at most, which is opened when it is needed.
 pub(crate) enum Store {
-    Postgres(postgres::Postgres),
+    Postgres(Box<postgres::Postgres>),
+    Shop(shop::Shop),
 }
 
 /// Why a write was not acknowledged.
@@ -30,7 +32,8 @@ pub(crate) struct Stored {
 impl Store {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
         match url.split_once("://") {
-            Some(("postgres", _)) => Ok(Self::Postgres(postgres::Postgres::new(url)?)),
+            Some(("postgres", _)) => Ok(Self::Postgres(Box::new(postgres::Postgres::new(url)?))),
+            Some(("shop", place)) => Ok(Self::Shop(shop::Shop::new(place)?)),
             _ => Err(format!("no store that we can speak to: {url}").into()),
         }
     }
@@ -39,6 +42,7 @@ impl Store {
     pub(crate) async fn place(&mut self, number: u64) -> Result<(), Refusal> {
         match self {
             Self::Postgres(postgres) => postgres.place(number).await,
+            Self::Shop(shop) => shop.place(number).await,
         }
     }
 
@@ -46,6 +50,7 @@ impl Store {
     pub(crate) async fn stored(&mut self) -> Result<Vec<Stored>, Failure> {
         let mut stored = match self {
             Self::Postgres(postgres) => postgres.stored().await?,
+            Self::Shop(shop) => shop.stored().await?,
         };
         stored.sort_by_key(|write| write.at);
         Ok(stored)

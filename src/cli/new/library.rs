@@ -17,8 +17,14 @@ pub(in crate::cli) struct Pattern {
 }
 
 /// All of them, by name.
-pub(in crate::cli) const LIBRARY: &[Pattern] =
-    &[Pattern { name: "active-passive", runbook: include_str!("../../../runbooks/active-passive.toml"), parts: &[] }];
+pub(in crate::cli) const LIBRARY: &[Pattern] = &[
+    Pattern { name: "active-passive", runbook: include_str!("../../../runbooks/active-passive.toml"), parts: &[] },
+    Pattern {
+        name: "traffic-mirroring",
+        runbook: include_str!("../../../runbooks/traffic-mirroring.toml"),
+        parts: &[],
+    },
+];
 
 /// Their names.
 pub(in crate::cli) fn names() -> Vec<&'static str> {
