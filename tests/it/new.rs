@@ -6,12 +6,14 @@ use std::path::Path;
 use super::cli::Bench;
 use super::prompt::{CTRL_C, ENTER, Terminal};
 
-/// What a pattern must be given, which nobody can guess.
-fn needed(name: &str) -> &'static [&'static str] {
-    match name {
-        "active-passive" => &["--var", "user_errors=echo 0"],
-        _ => &[],
-    }
+/// What a pattern must be told, as it says itself when it is told nothing.
+fn needed(bench: &Bench, name: &str) -> Vec<String> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runbook"));
+    let output = command.args(["new", "--pattern", name, "--out", "nowhere.toml"]).current_dir(bench.path("")).output();
+    let said = String::from_utf8(output.expect("it runs").stderr).expect("text");
+    let vars =
+        said.lines().filter_map(|line| line.trim().strip_prefix("add --var ")?.split_once('=')).map(|(var, _)| var);
+    vars.flat_map(|var| ["--var".to_owned(), format!("{var}=true")]).collect()
 }
 
 /// The patterns: what stands in the library's folder.
@@ -29,7 +31,9 @@ fn every_pattern_is_listed_and_written_and_passes_check() {
     for name in patterns() {
         assert!(list.lines().any(|line| line.starts_with(&format!("{name}: "))), "{list}");
         let file = format!("{name}/mine.toml");
-        let (out, _) = bench.does(&[&["new", "--pattern", &name, "--out", &file], needed(&name)].concat(), 0);
+        let say = needed(&bench, &name);
+        let say: Vec<&str> = say.iter().map(String::as_str).collect();
+        let (out, _) = bench.does(&[&["new", "--pattern", &name, "--out", &file], &say[..]].concat(), 0);
         assert!(out.contains(&format!("runbook check {file}")), "{out}");
         bench.does(&["check", "--strict", &file], 0);
     }
