@@ -67,11 +67,12 @@ pub(super) fn frozen(folder: &RunFolder, journal: &[u8]) -> Result<Arc<Plan>, Fa
 }
 
 fn frozen_text(path: &Path, wanted: &str) -> Result<String, Failure> {
-    let text =
-        fs::read_to_string(path).map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())))?;
+    let put_back = format!("a run works from its frozen copy; put back the file that it began with, SHA-256 {wanted}");
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::could_not(format!("read `{}`: {error}", path.display())).hint(put_back.clone()))?;
     if digest(text.as_bytes()) != wanted {
         return Err(Failure::could_not(format!("use `{}`: it has been changed since the run began", path.display()))
-            .hint("a run works from its frozen copy; put back what it was"));
+            .hint(put_back));
     }
     Ok(text)
 }

@@ -339,3 +339,18 @@ fn output_that_could_not_be_written_is_no_good_news_but_a_run_ends_as_it_ended()
     let (code, said) = into_a_full_disk(&["exec", "verbs.toml"]);
     assert!(code == Some(0) && said.contains("could not write all of the output"), "{code:?}: {said}");
 }
+
+#[test]
+fn a_run_that_has_lost_its_frozen_runbook_says_which_file_to_put_back() {
+    let bench = Bench::new(MAKE);
+    bench.does(&["exec", "verbs.toml"], 0);
+    let mut runs = fs::read_dir(bench.path("state").join("runs")).expect("there is a run");
+    let frozen = runs.next().expect("there is one").expect("it can be listed").path().join("runbook.toml");
+    let text = fs::read(&frozen).expect("it is there");
+    fs::remove_file(&frozen).expect("it can be removed");
+    let (_, said) = bench.does(&["show"], 1);
+    let wanted = runbook::journal::record::digest(&text);
+    assert!(said.contains("put back the file that it began with") && said.contains(&wanted), "{said}");
+    fs::write(&frozen, text).expect("it can be put back");
+    bench.does(&["show"], 0);
+}
