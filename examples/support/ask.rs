@@ -15,10 +15,11 @@ impl Connection {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Sends a request without a body; the status and the body of the answer. An answer that ends the connection is an
-    /// answer; the next request fails.
-    pub(crate) async fn exchange(&mut self, method: &str, path: &str) -> io::Result<(u16, Vec<u8>)> {
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: rig\r\ncontent-length: 0\r\n\r\n");
+    /// Sends a request; the status and the body of the answer. An answer that ends the connection is an answer; the next
+    /// request fails.
+    pub(crate) async fn exchange(&mut self, method: &str, path: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
+        let length = body.len();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: rig\r\ncontent-length: {length}\r\n\r\n{body}");
         self.0.write_all(request.as_bytes()).await?;
         let mut line = String::new();
         if self.0.read_line(&mut line).await? == 0 {

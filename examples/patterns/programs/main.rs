@@ -5,6 +5,7 @@
 //! | `ledger-load DIR DOOR PROXY [SERVER...]` | writes to the store at PROXY, and past it to each SERVER, until it is told to end |
 //! | `check DIR STORE` | holds the ledgers in DIR against the store that is in force |
 //! | `took DIR FROM TO` | how long clients that try once waited, between two moments |
+//! | `dual ...` | the service and the checks of dual-write |
 //! | `mirrored ...` | the service and the differ of traffic-mirroring |
 //! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
 //! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
@@ -14,6 +15,8 @@
 #[path = "../../support/ask.rs"]
 mod ask;
 mod check;
+#[path = "../dual-write/mod.rs"]
+mod dual_write;
 #[path = "../../support/http.rs"]
 mod http;
 mod ledger;
@@ -47,8 +50,9 @@ fn main() -> Result<(), Failure> {
             ["took", dir, from, to] => took::summarise(dir.as_ref(), from.parse()?, to.parse()?),
             ["mirrored", ref words @ ..] => traffic_mirroring::run(words).await,
             ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
+            ["dual", ref words @ ..] => dual_write::run(words).await,
             ["table", file] => table::print(file.as_ref()),
-            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | took DIR FROM TO | mirrored ... | link DOOR LISTEN=TARGET... | table FILE".into()),
+            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | took DIR FROM TO | mirrored ... | dual ... | link DOOR LISTEN=TARGET... | table FILE".into()),
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

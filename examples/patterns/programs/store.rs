@@ -1,5 +1,7 @@
 //! What the clients write to. A new kind of store is a scheme here and a file of its own.
 
+mod mariadb;
+mod orders;
 mod postgres;
 mod shop;
 
@@ -8,6 +10,8 @@ use crate::Failure;
 /// A store, spoken to over one connection at most, which is opened when it is needed.
 pub(crate) enum Store {
     Postgres(Box<postgres::Postgres>),
+    MariaDb(Box<mariadb::MariaDb>),
+    Orders(orders::Orders),
     Shop(shop::Shop),
 }
 
@@ -33,6 +37,8 @@ impl Store {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
         match url.split_once("://") {
             Some(("postgres", _)) => Ok(Self::Postgres(Box::new(postgres::Postgres::new(url)?))),
+            Some(("mysql", _)) => Ok(Self::MariaDb(Box::new(mariadb::MariaDb::new(url)?))),
+            Some(("orders", door)) => Ok(Self::Orders(orders::Orders::new(door.parse()?))),
             Some(("shop", place)) => Ok(Self::Shop(shop::Shop::new(place)?)),
             _ => Err(format!("no store that we can speak to: {url}").into()),
         }
@@ -42,6 +48,8 @@ impl Store {
     pub(crate) async fn place(&mut self, number: u64) -> Result<(), Refusal> {
         match self {
             Self::Postgres(postgres) => postgres.place(number).await,
+            Self::MariaDb(_) => Err(Refusal::Held), // users go through the service
+            Self::Orders(orders) => orders.place(number).await,
             Self::Shop(shop) => shop.place(number).await,
         }
     }
@@ -50,6 +58,8 @@ impl Store {
     pub(crate) async fn stored(&mut self) -> Result<Vec<Stored>, Failure> {
         let mut stored = match self {
             Self::Postgres(postgres) => postgres.stored().await?,
+            Self::MariaDb(mariadb) => mariadb.stored().await?,
+            Self::Orders(_) => return Err("a service is no witness of its own: ask its store".into()),
             Self::Shop(shop) => shop.stored().await?,
         };
         stored.sort_by_key(|write| write.at);

@@ -154,7 +154,7 @@ impl Door {
                 Some(open) => open,
                 None => Connection::open(self.port).await?,
             };
-            let answer = connection.exchange(&copy.method, &copy.path).await?;
+            let answer = connection.exchange(&copy.method, &copy.path, "").await?;
             Ok::<_, std::io::Error>((connection, answer))
         };
         let (connection, (status, body)) = timeout(PATIENCE, exchange).await.ok()?.ok()?;

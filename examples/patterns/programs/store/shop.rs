@@ -48,13 +48,13 @@ impl Shop {
     /// another one, since neither request does anything twice.
     async fn ask(&mut self, method: &str, path: &str) -> io::Result<u16> {
         if let Some(mut open) = self.connection.take()
-            && let Ok((status, _)) = open.exchange(method, path).await
+            && let Ok((status, _)) = open.exchange(method, path, "").await
         {
             self.connection = Some(open);
             return Ok(status);
         }
         let mut open = Connection::open(self.door).await?;
-        let (status, _) = open.exchange(method, path).await?;
+        let (status, _) = open.exchange(method, path, "").await?;
         self.connection = Some(open);
         Ok(status)
     }
