@@ -25,3 +25,15 @@ proxy() {
   local said="${haproxy_said[*]}"
   [[ -z ${said//[[:space:]]/} ]] || die "HAProxy: $said"
 }
+
+# lead_users SERVER OTHER: in the backend `db`. What is under way at the other may end there.
+lead_users() { proxy "set server db/$2 state maint; set server db/$1 state ready"; }
+# Where users are led to.
+led_to() {
+  local line backend server state
+  ask_haproxy 'show servers state db'
+  for line in "${haproxy_said[@]}"; do
+    read -r _ backend _ server _ state _ <<<"$line"
+    [[ $backend != db || $state != 2 ]] || echo "$server" # 2: it runs
+  done
+}

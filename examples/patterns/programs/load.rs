@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use crate::store::{Refusal, Store};
+use crate::store::{FIRST_NUMBER, Refusal, Store};
 use crate::tally::Tally;
 use crate::took::Took;
 use crate::{Failure, http, ledger};
@@ -47,7 +47,7 @@ struct Load {
 pub(crate) async fn drive(dir: &Path, door: u16, proxy: &str, servers: &[&str]) -> Result<(), Failure> {
     let tally = |who| Tally::open(&ledger::path(dir, who)).map(RefCell::new);
     let load = Rc::new(Load {
-        next_number: Cell::new(1_000_000),
+        next_number: Cell::new(FIRST_NUMBER),
         retrying: tally("retrying")?,
         single: tally("single")?,
         stubborn: tally("stubborn")?,

@@ -8,6 +8,7 @@
 //! | `dual ...` | the service and the checks of dual-write |
 //! | `mirrored ...` | the service and the differ of traffic-mirroring |
 //! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
+//! | `events ...` | the log and the service of event-log-replay |
 //! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
 //!
 //! DOOR is a port for questions and orders over HTTP. A store is a URL; its scheme says how it is spoken to.
@@ -17,11 +18,15 @@ mod ask;
 mod check;
 #[path = "../dual-write/mod.rs"]
 mod dual_write;
+#[path = "../event-log-replay/mod.rs"]
+mod event_log_replay;
 #[path = "../../support/http.rs"]
 mod http;
 mod ledger;
 mod link;
 mod load;
+#[path = "../../support/nats.rs"]
+mod nats;
 #[path = "../../support/redis.rs"]
 mod redis;
 #[path = "../../support/redis_pool.rs"]
@@ -51,6 +56,7 @@ fn main() -> Result<(), Failure> {
             ["mirrored", ref words @ ..] => traffic_mirroring::run(words).await,
             ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
             ["dual", ref words @ ..] => dual_write::run(words).await,
+            ["events", ref words @ ..] => event_log_replay::run(words).await,
             ["table", file] => table::print(file.as_ref()),
             _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | took DIR FROM TO | mirrored ... | dual ... | link DOOR LISTEN=TARGET... | table FILE".into()),
         }

@@ -1,5 +1,6 @@
 //! What the clients write to. A new kind of store is a scheme here and a file of its own.
 
+mod events;
 mod mariadb;
 mod orders;
 mod postgres;
@@ -7,12 +8,16 @@ mod shop;
 
 use crate::Failure;
 
+/// Numbers below are of earlier times: no client has placed them.
+pub(crate) const FIRST_NUMBER: u64 = 1_000_000;
+
 /// A store, spoken to over one connection at most, which is opened when it is needed.
 pub(crate) enum Store {
     Postgres(Box<postgres::Postgres>),
     MariaDb(Box<mariadb::MariaDb>),
     Orders(orders::Orders),
     Shop(shop::Shop),
+    Events(events::Events),
 }
 
 /// Why a write was not acknowledged.
@@ -40,6 +45,7 @@ impl Store {
             Some(("mysql", _)) => Ok(Self::MariaDb(Box::new(mariadb::MariaDb::new(url)?))),
             Some(("orders", door)) => Ok(Self::Orders(orders::Orders::new(door.parse()?))),
             Some(("shop", place)) => Ok(Self::Shop(shop::Shop::new(place)?)),
+            Some(("events", place)) => Ok(Self::Events(events::Events::new(place)?)),
             _ => Err(format!("no store that we can speak to: {url}").into()),
         }
     }
@@ -51,6 +57,7 @@ impl Store {
             Self::MariaDb(_) => Err(Refusal::Held), // users go through the service
             Self::Orders(orders) => orders.place(number).await,
             Self::Shop(shop) => shop.place(number).await,
+            Self::Events(events) => events.place(number).await,
         }
     }
 
@@ -61,6 +68,7 @@ impl Store {
             Self::MariaDb(mariadb) => mariadb.stored().await?,
             Self::Orders(_) => return Err("a service is no witness of its own: ask its store".into()),
             Self::Shop(shop) => shop.stored().await?,
+            Self::Events(events) => events.stored().await?,
         };
         stored.sort_by_key(|write| write.at);
         Ok(stored)

@@ -20,6 +20,7 @@ pub(in crate::cli) struct Pattern {
 pub(in crate::cli) const LIBRARY: &[Pattern] = &[
     Pattern { name: "active-passive", runbook: include_str!("../../../runbooks/active-passive.toml"), parts: &[] },
     Pattern { name: "dual-write", runbook: include_str!("../../../runbooks/dual-write.toml"), parts: &[] },
+    Pattern { name: "event-log-replay", runbook: include_str!("../../../runbooks/event-log-replay.toml"), parts: &[] },
     Pattern {
         name: "traffic-mirroring",
         runbook: include_str!("../../../runbooks/traffic-mirroring.toml"),
