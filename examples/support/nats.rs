@@ -158,6 +158,16 @@ impl Nats {
         self.message_of(stream, &json!({ "last_by_subj": subject })).await
     }
 
+    /// The first message of a subject from a sequence on, with its own.
+    pub(crate) async fn next_of(
+        &mut self,
+        stream: &str,
+        subject: &str,
+        from: u64,
+    ) -> io::Result<Option<(u64, Vec<u8>)>> {
+        self.message_of(stream, &json!({ "next_by_subj": subject, "seq": from })).await
+    }
+
     async fn message_of(&mut self, stream: &str, which: &Value) -> io::Result<Option<(u64, Vec<u8>)>> {
         let answer = self.request_api(&format!("STREAM.MSG.GET.{stream}"), which).await?;
         if answer["error"]["err_code"] == NO_MESSAGE {

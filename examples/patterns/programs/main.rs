@@ -9,6 +9,7 @@
 //! | `mirrored ...` | the service and the differ of traffic-mirroring |
 //! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
 //! | `events ...` | the log and the service of event-log-replay |
+//! | `sidecar ...` | what carries changes in sidecar-replication |
 //! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
 //!
 //! DOOR is a port for questions and orders over HTTP. A store is a URL; its scheme says how it is spoken to.
@@ -31,6 +32,8 @@ mod nats;
 mod redis;
 #[path = "../../support/redis_pool.rs"]
 mod redis_pool;
+#[path = "../sidecar-replication/mod.rs"]
+mod sidecar_replication;
 mod store;
 mod table;
 #[path = "../../support/tally.rs"]
@@ -57,8 +60,9 @@ fn main() -> Result<(), Failure> {
             ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
             ["dual", ref words @ ..] => dual_write::run(words).await,
             ["events", ref words @ ..] => event_log_replay::run(words).await,
+            ["sidecar", ref words @ ..] => sidecar_replication::run(words).await,
             ["table", file] => table::print(file.as_ref()),
-            _ => Err("usage: ledger-load DIR DOOR PROXY [SERVER...] | check DIR STORE | took DIR FROM TO | mirrored ... | dual ... | link DOOR LISTEN=TARGET... | table FILE".into()),
+            _ => Err("ledger-load, check, took, link, table, or the word of a pattern: see the top of main.rs".into()),
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

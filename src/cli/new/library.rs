@@ -22,6 +22,11 @@ pub(in crate::cli) const LIBRARY: &[Pattern] = &[
     Pattern { name: "dual-write", runbook: include_str!("../../../runbooks/dual-write.toml"), parts: &[] },
     Pattern { name: "event-log-replay", runbook: include_str!("../../../runbooks/event-log-replay.toml"), parts: &[] },
     Pattern {
+        name: "sidecar-replication",
+        runbook: include_str!("../../../runbooks/sidecar-replication.toml"),
+        parts: &[],
+    },
+    Pattern {
         name: "traffic-mirroring",
         runbook: include_str!("../../../runbooks/traffic-mirroring.toml"),
         parts: &[],
