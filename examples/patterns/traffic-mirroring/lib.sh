@@ -19,3 +19,6 @@ redis() { redis-cli -p "$1" "${@:2}"; }
 faults_of() { curl -fsS -X PUT "http://127.0.0.1:$1/faults" -d "$2" >/dev/null; }
 nginx_says() { curl -fsS "http://127.0.0.1:$PORT_STATUS/$1"; }
 differ_counts() { curl -fsS "http://127.0.0.1:$PORT_DIFFER/metrics" | sed -n "s/^mirror_$1_total //p"; }
+
+# start_version NAME DOOR [SHADOW-DOOR...]
+start_version() { start_part "$1" "$2" setsid "$patterns" mirrored version "$1" "$PORT_STORE" "$PORT_SHADOW" "${@:2}"; }
