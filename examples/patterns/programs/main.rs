@@ -10,6 +10,7 @@
 //! | `link DOOR LISTEN=TARGET...` | carries connections between loopback ports, until it is cut |
 //! | `events ...` | the log and the service of event-log-replay |
 //! | `sidecar ...` | what carries changes in sidecar-replication |
+//! | `warm-up ...` | the service, the readers and the primer of warm-up |
 //! | `table FILE` | the lines that the cases have written, as one table; fails where zeros belong and are not |
 //!
 //! DOOR is a port for questions and orders over HTTP. A store is a URL; its scheme says how it is spoken to.
@@ -41,6 +42,8 @@ mod tally;
 mod took;
 #[path = "../traffic-mirroring/mod.rs"]
 mod traffic_mirroring;
+#[path = "../warm-up/mod.rs"]
+mod warm_up;
 
 use std::error::Error;
 
@@ -57,6 +60,7 @@ fn main() -> Result<(), Failure> {
             ["check", dir, store] => check::check(dir.as_ref(), store).await,
             ["took", dir, from, to] => took::summarise(dir.as_ref(), from.parse()?, to.parse()?),
             ["mirrored", ref words @ ..] => traffic_mirroring::run(words).await,
+            ["warm-up", ref words @ ..] => warm_up::run(words).await,
             ["link", door, ref ways @ ..] if !ways.is_empty() => link::carry(door.parse()?, ways).await,
             ["dual", ref words @ ..] => dual_write::run(words).await,
             ["events", ref words @ ..] => event_log_replay::run(words).await,

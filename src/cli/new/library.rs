@@ -31,6 +31,7 @@ pub(in crate::cli) const LIBRARY: &[Pattern] = &[
         runbook: include_str!("../../../runbooks/traffic-mirroring.toml"),
         parts: &[],
     },
+    Pattern { name: "warm-up", runbook: include_str!("../../../runbooks/warm-up.toml"), parts: &[] },
 ];
 
 /// Their names.
