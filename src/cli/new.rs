@@ -186,11 +186,17 @@ fn what_next(pattern: &Pattern, out: &Path, own: &[&VarDecl]) {
     let secrets: Vec<String> =
         own.iter().filter(|var| var.secret).map(|var| format!("{} ({})", var.name, worth(var))).collect();
     if !secrets.is_empty() {
-        say(&format!("secrets are in no file; a run finds them itself: {}", secrets.join(", ")));
+        let text = format!("secrets are in no file; a run finds them itself: {}", secrets.join(", "));
+        print(&Line::of(Role::Plain, text).wrap(size().0, 2));
     }
     say("");
     say("next:");
-    say(&format!("  runbook check {file}             what is wrong with it"));
-    say(&format!("  runbook plan {file}              what it would do, and every way back"));
-    say(&format!("  runbook exec {file} --dry-run    asks its probes once and changes nothing"));
+    for (command, what) in [
+        (format!("runbook check {file}"), "what is wrong with it"),
+        (format!("runbook plan {file}"), "what it would do, and every way back"),
+        (format!("runbook exec {file} --dry-run"), "asks its probes once and changes nothing"),
+    ] {
+        let line = Line::of(Role::Strong, format!("  {command}")).with(Role::Dim, format!("  {what}"));
+        print(&line.wrap(size().0, 4));
+    }
 }

@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 
 use super::worth;
 use crate::cli::failure::Failure;
-use crate::cli::output::say;
+use crate::cli::output::{print, say};
+use crate::cli::read::size;
 use crate::cli::stage::{self, theme};
 use crate::drive::live::prompt::{self, How, Prompt, Question, Reply};
 use crate::drive::live::vars;
@@ -48,13 +49,13 @@ pub(super) fn ask(own: &[&VarDecl], values: &mut BTreeMap<String, Json>) -> Resu
             };
             match answer {
                 Some(Ok(value)) => {
-                    say(&format!("  {} = {value}", var.name));
+                    kept(&var.name, &value.to_string());
                     values.insert(var.name.clone(), value);
                     break;
                 }
                 None if var.sources.is_empty() => wrong = Some("it has no default: something must be typed".to_owned()),
                 None => {
-                    say(&format!("  {} = {}", var.name, worth(var)));
+                    kept(&var.name, &worth(var));
                     break;
                 }
                 Some(Err(error)) => wrong = Some(format!("could not {error}")),
@@ -83,4 +84,9 @@ async fn one(var: &VarDecl, (n, of): (usize, usize), wrong: Option<&str>) -> Res
     let mut asked = Prompt::open(&question, block, theme)
         .map_err(|error| Failure::could_not(format!("ask at the terminal: {error}")))?;
     Ok(asked.reply().await)
+}
+
+/// What a variable is from now on.
+fn kept(name: &str, value: &str) {
+    print(&Line::of(Role::Dim, format!("  {name} = {value}")).wrap(size().0, 4));
 }
