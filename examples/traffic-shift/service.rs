@@ -14,6 +14,7 @@ mod redis;
 mod redis_pool;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
@@ -34,6 +35,8 @@ type Failure = Box<dyn Error>;
 const WORK: Duration = Duration::from_millis(3);
 /// Made up for each customer.
 const ORDERS_EACH: u64 = 50;
+/// How long a write to the other store may be under way.
+const IN_FLIGHT: Duration = Duration::from_millis(100);
 /// Upper bounds of the histogram, in seconds.
 const BOUNDS: [f64; 10] = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28];
 
@@ -218,18 +221,38 @@ async fn backfill(from: u16, to: u16) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `from` is asked first, so that an order that is being mirrored is not missed.
+/// An order that is being mirrored at this moment is not missing: where one seems to be, the other store is asked once
+/// more, a moment later.
 async fn missing(from: u16, to: u16) -> Result<(), Failure> {
+    let (mut from, mut to) = (Redis::connect(from).await?, Redis::connect(to).await?);
     let customers: Vec<String> = (0..CUSTOMERS).map(customer_of).collect();
-    let questions: Vec<Vec<&str>> = customers.iter().map(|customer| vec!["HLEN", customer]).collect();
-    let had = Redis::connect(from).await?.ask_all(&questions).await?;
-    let has = Redis::connect(to).await?.ask_all(&questions).await?;
-    let lacks = had.iter().zip(&has).map(|pair| match pair {
-        (Reply::Number(had), Reply::Number(has)) => (had - has).max(0),
-        _ => 0,
-    });
-    println!("{}", lacks.sum::<i64>());
+    let (had, has) = (ask_each(&mut from, "HLEN", &customers).await?, ask_each(&mut to, "HLEN", &customers).await?);
+    let lacks = |had: Reply, has: Reply| matches!((had, has), (Reply::Number(had), Reply::Number(has)) if has < had);
+    let suspects: Vec<String> = customers
+        .into_iter()
+        .zip(had.into_iter().zip(has))
+        .filter_map(|(customer, (had, has))| lacks(had, has).then_some(customer))
+        .collect();
+    let had = ask_each(&mut from, "HKEYS", &suspects).await?;
+    if !suspects.is_empty() {
+        sleep(IN_FLIGHT).await;
+    }
+    let has = ask_each(&mut to, "HKEYS", &suspects).await?;
+    let missing = had.into_iter().zip(has).map(|(had, has)| numbers(had).difference(&numbers(has)).count());
+    println!("{}", missing.sum::<usize>());
     Ok(())
+}
+
+/// One question about each customer.
+async fn ask_each(store: &mut Redis, question: &str, customers: &[String]) -> io::Result<Vec<Reply>> {
+    let questions: Vec<Vec<&str>> = customers.iter().map(|customer| vec![question, customer]).collect();
+    store.ask_all(&questions).await
+}
+
+/// The numbers of orders in a list of them.
+fn numbers(orders: Reply) -> HashSet<String> {
+    let orders = if let Reply::List(orders) = orders { orders } else { Vec::new() };
+    orders.into_iter().filter_map(|order| if let Reply::Text(order) = order { Some(order) } else { None }).collect()
 }
 
 async fn fill(store: u16) -> Result<(), Failure> {
