@@ -1,5 +1,7 @@
 //! The parts of the library, on real servers.
 
+mod config;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
