@@ -19,6 +19,7 @@ mod guards;
 mod keeper;
 mod layers;
 mod library_parts;
+mod library_pgbouncer;
 mod measuring;
 mod named_rules;
 mod new;
