@@ -1,6 +1,7 @@
 //! The parts of the library, on real servers.
 
 mod config;
+mod dns;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
