@@ -8,7 +8,9 @@
 //! taken; it says which probes are needed and when the next poll of each is due ([`Judge::needed`]).
 
 mod budget;
+mod finding;
 mod guard;
+mod prepared;
 mod probe;
 mod progress;
 mod question;
@@ -21,100 +23,22 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
-use self::budget::Account;
+use self::budget::{Account, accounts};
 use self::guard::{Level, Rule, Turn, Watch};
+use self::prepared::{Prepared, Sampled};
 use self::probe::{Probe, Sample};
 use self::progress::Watchdog;
 use self::question::{Asking, Terms};
 use super::baseline::{Sampling, in_words};
-use super::{Locals, Names, Program, Scope, Series, compile};
+use super::{Program, Scope};
 use crate::model::{
-    AttemptId, Baseline, Condition, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Progress, Span, Spend,
-    StepOutcome, Summaries, Time, Value, Verdict,
+    AttemptId, Baseline, ConditionId, Count, Figure, GuardId, Plan, ProbeId, Progress, Span, Spend, Time, Verdict,
 };
 
+pub use self::finding::Finding;
 pub use self::guard::Health;
 pub use self::probe::Latest;
 pub use self::progress::Pace;
-
-/// Something that the samples say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding<K> {
-    /// The first fresh verdict on a question, or another than before.
-    Judged {
-        /// The question.
-        key: K,
-        /// What the samples say.
-        verdict: Verdict,
-        /// By which values, for people.
-        evidence: String,
-    },
-    /// A guard held for the first time since its watch began.
-    GuardHeld {
-        /// Which.
-        guard: GuardId,
-        /// By which values.
-        evidence: String,
-    },
-    /// So many of its samples failed, and did not before.
-    GuardBreached {
-        /// Which.
-        guard: GuardId,
-        /// By which values.
-        evidence: String,
-    },
-    /// So many of the samples of a guard with `no_data = "pause"` had no data, and did not before.
-    GuardBlind {
-        /// Which.
-        guard: GuardId,
-        /// By which values.
-        evidence: String,
-    },
-    /// What a budget has spent is worth writing down: it was opened, has grown, or is breached.
-    SpendNoted {
-        /// Which.
-        guard: GuardId,
-        /// What it has spent.
-        spend: Spend,
-        /// The same in words.
-        evidence: String,
-    },
-    /// So many of its samples failed what it warns of, and did not before.
-    GuardWarned {
-        /// Which.
-        guard: GuardId,
-        /// By which values.
-        evidence: String,
-    },
-    /// So many no longer do.
-    GuardEased {
-        /// Which.
-        guard: GuardId,
-        /// By which values.
-        evidence: String,
-    },
-    /// The probe of a watched attempt has not moved for its `stall`.
-    ProgressStalled {
-        /// Which attempt.
-        attempt: AttemptId,
-        /// By which value.
-        evidence: String,
-    },
-    /// The baseline has been sampled, and every probe of it gave data.
-    BaselineTaken {
-        /// What the samples come to.
-        summaries: Summaries,
-        /// The same in words.
-        evidence: String,
-    },
-    /// The baseline has been sampled, and a probe of it gave no data at all.
-    BaselineBlind {
-        /// What the samples of the others come to.
-        summaries: Summaries,
-        /// Which probes gave none.
-        evidence: String,
-    },
-}
 
 /// What the samples of one run say.
 #[derive(Debug)]
@@ -149,67 +73,6 @@ struct Readers<K> {
 
 /// One of the things that a guard watches.
 type Watched = (GuardId, Level);
-
-/// A condition, compiled when it is first needed: a run needs a few of a large plan's at a time.
-#[derive(Debug)]
-struct Prepared {
-    condition: Condition,
-    program: OnceLock<Option<Program>>,
-}
-
-impl Prepared {
-    fn program(&self) -> Option<&Program> {
-        let compiled =
-            || compile(&self.condition.text, Locals::All, &Names::unchecked()).ok().map(|compiled| compiled.program);
-        self.program.get_or_init(compiled).as_ref()
-    }
-
-    fn judge(&self, scope: &dyn Scope) -> (Verdict, String) {
-        match self.program() {
-            Some(program) => (program.judge(scope), program.evidence(scope)),
-            // A plan's conditions have been compiled by `syntax` before.
-            None => (Verdict::NoData, format!("`{}` cannot be read", self.condition.text)),
-        }
-    }
-}
-
-/// The scope of the caller, with the latest samples as `probe.*`.
-struct Sampled<'a> {
-    rest: &'a dyn Scope,
-    probes: &'a [Probe],
-    by_name: &'a BTreeMap<String, usize>,
-    value: Option<&'a Json>,
-}
-
-impl Scope for Sampled<'_> {
-    fn var(&self, name: &str) -> Option<Value> {
-        self.rest.var(name)
-    }
-    fn probe(&self, name: &str) -> Option<Json> {
-        self.probes[*self.by_name.get(name)?].latest.as_ref()?.value.clone()
-    }
-    fn series(&self, probe: &str) -> Option<&Series> {
-        self.probes[*self.by_name.get(probe)?].history.as_ref()
-    }
-
-    fn baseline(&self, name: &str, figure: Figure) -> Option<Json> {
-        self.rest.baseline(name, figure)
-    }
-
-    fn step_outcome(&self, step: &str) -> Option<StepOutcome> {
-        self.rest.step_outcome(step)
-    }
-    fn step_attempts(&self, step: &str) -> Option<u32> {
-        self.rest.step_attempts(step)
-    }
-    fn step_output(&self, step: &str, output: &str) -> Option<Value> {
-        self.rest.step_output(step, output)
-    }
-    fn local(&self, name: &str) -> Option<Json> {
-        let value = self.value.filter(|_| name == "value");
-        value.cloned().or_else(|| self.rest.local(name))
-    }
-}
 
 /// The scope with the samples so far, without borrowing the whole judge.
 macro_rules! sampled {
@@ -422,7 +285,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
         }
         for (&guard, account) in &mut self.budgets {
             if account.reads(probe) && account.note(probe, &sample) {
-                findings.extend(judge_budget(guard, account, sample.asked, self.ends));
+                findings.extend(account.findings(guard, sample.asked, self.ends));
             }
         }
         for dog in self.watchdogs.values_mut().filter(|dog| dog.probe == probe) {
@@ -606,31 +469,6 @@ fn rules(plan: &Plan, id: GuardId) -> impl Iterator<Item = (Watched, Rule)> {
         let rule = move |condition| Rule::of(guard, watched, condition, plan.condition(condition));
         levels.into_iter().filter_map(move |(level, condition)| Some(((id, level), rule(condition?))))
     })
-}
-
-/// The accounts of a plan's budgets, in which nothing is spent.
-fn accounts(plan: &Plan) -> BTreeMap<GuardId, Account> {
-    let account = |id| Some((id, Account::of(plan.guard(id), plan.guard(id).rule.budget()?)));
-    plan.guard_ids().filter_map(account).collect()
-}
-
-fn judge_budget<K>(guard: GuardId, account: &mut Account, asked: Time, ends: Option<Time>) -> Vec<Finding<K>> {
-    let round = account.judge(asked, ends);
-    let mut findings = Vec::new();
-    // What is spent is on record before what follows from it.
-    if round.is_notable {
-        findings.push(Finding::SpendNoted { guard, spend: account.spend(), evidence: round.evidence.clone() });
-    }
-    if round.news.held {
-        findings.push(Finding::GuardHeld { guard, evidence: round.evidence.clone() });
-    }
-    if round.news.turn == Turn::Breached {
-        findings.push(Finding::GuardBreached { guard, evidence: round.evidence.clone() });
-    }
-    if round.news.blind {
-        findings.push(Finding::GuardBlind { guard, evidence: round.evidence });
-    }
-    findings
 }
 
 impl Terms {

@@ -4,14 +4,15 @@
 //! A budget outlives its watches: a pause, a rollback and a further pass spend from the same allowance. While its scope is
 //! open everything counts, what happened between two samples of different processes too.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use super::Finding;
 use super::guard::{Health, News, Turn};
 use super::probe::{Probe, Sample};
 use crate::measure::series::seconds;
 use crate::model::{
-    self, Budget, Counted, NoData, OnBreach, ProbeId, ROUNDS_WITHOUT_DATA, Span, Spend, Time, Verdict, number,
-    shown_number,
+    self, Budget, Counted, GuardId, NoData, OnBreach, Plan, ProbeId, ROUNDS_WITHOUT_DATA, Span, Spend, Time, Verdict,
+    number, shown_number,
 };
 
 /// A forecast may not breach before that share of the allowance is spent: a rate that rests on a few events is none.
@@ -237,6 +238,26 @@ impl Account {
         Round { news: self.news(has_data.is_some(), &evidence), evidence, is_notable }
     }
 
+    /// What the new samples come to, for the run.
+    pub(super) fn findings<K>(&mut self, guard: GuardId, asked: Time, ends: Option<Time>) -> Vec<Finding<K>> {
+        let round = self.judge(asked, ends);
+        let mut findings = Vec::new();
+        // What is spent is on record before what follows from it.
+        if round.is_notable {
+            findings.push(Finding::SpendNoted { guard, spend: self.spend(), evidence: round.evidence.clone() });
+        }
+        if round.news.held {
+            findings.push(Finding::GuardHeld { guard, evidence: round.evidence.clone() });
+        }
+        if round.news.turn == Turn::Breached {
+            findings.push(Finding::GuardBreached { guard, evidence: round.evidence.clone() });
+        }
+        if round.news.blind {
+            findings.push(Finding::GuardBlind { guard, evidence: round.evidence });
+        }
+        findings
+    }
+
     fn count(&mut self, asked: Time, bad: f64, total: f64) {
         self.bad.take(bad);
         self.total.take(total);
@@ -359,6 +380,12 @@ impl Account {
             judged: self.at,
         })
     }
+}
+
+/// The accounts of a plan's budgets, in which nothing is spent.
+pub(super) fn accounts(plan: &Plan) -> BTreeMap<GuardId, Account> {
+    let account = |id| Some((id, Account::of(plan.guard(id), plan.guard(id).rule.budget()?)));
+    plan.guard_ids().filter_map(account).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@ use std::cell::Cell;
 use serde_json::json;
 
 use super::*;
+use crate::measure::{Locals, Names, Series, compile};
 use crate::model::{
     self, About, Baseline, Condition, Draft, Guard, NoData, OnBreach, OnInterrupt, Probe, ProbeAs, ProbeSource, Run,
-    RunCommand, Scope as Awake,
+    RunCommand, Scope as Awake, StepOutcome, Value,
 };
 use crate::model::{Attempt, Part, StepId};
 
