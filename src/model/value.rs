@@ -38,3 +38,16 @@ pub struct Value {
     /// Whether it must not be seen.
     pub secret: bool,
 }
+
+/// What kind of value it is, for people.
+pub const fn kind_of(value: &serde_json::Value) -> &'static str {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a table",
+    }
+}

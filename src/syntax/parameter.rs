@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::spec::one_of;
 use super::template::Place;
-use crate::model::{VarDecl, VarSource};
+use crate::model::{VarDecl, VarSource, kind_of};
 
 impl<'t> Reader<'t> {
     /// The variables that a part adds to those of the runbook (`own`).
@@ -69,8 +69,8 @@ impl<'t> Reader<'t> {
         if has_braces(&value) {
             let help = "write \"{{vars.x}}\" alone, and let the part put its text together";
             self.bad_parameter(include, parameter, node, "it is neither plain nor one variable", help);
-        } else if let Some(wanted) = example(declared).filter(|wanted| kind(wanted) != kind(&value)) {
-            let reason = format!("it must be {}", kind(wanted));
+        } else if let Some(wanted) = example(declared).filter(|wanted| kind_of(wanted) != kind_of(&value)) {
+            let reason = format!("it must be {}", kind_of(wanted));
             self.bad_parameter(include, parameter, node, reason, format!("its default is {wanted}"));
         } else if !declared.choices.is_empty() && !declared.choices.contains(&value) {
             let words: Vec<String> = declared.choices.iter().map(ToString::to_string).collect();
@@ -95,9 +95,9 @@ impl<'t> Reader<'t> {
             self.bad_parameter(include, parameter, node, reason, format!("say secret = true of `{name}` in [vars]"));
         }
         if let (Some(wanted), Some(found)) = (example(declared), example(given))
-            && kind(wanted) != kind(found)
+            && kind_of(wanted) != kind_of(found)
         {
-            let reason = format!("it must be {}, and `{name}` is {}", kind(wanted), kind(found));
+            let reason = format!("it must be {}, and `{name}` is {}", kind_of(wanted), kind_of(found));
             self.bad_parameter(include, parameter, node, reason, format!("its default is {wanted}"));
         }
         let fits = !given.choices.is_empty() && given.choices.iter().all(|choice| declared.choices.contains(choice));
@@ -147,16 +147,5 @@ fn has_braces(value: &Json) -> bool {
         Json::Array(list) => list.iter().any(has_braces),
         Json::Object(map) => map.values().any(has_braces),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
-}
-
-const fn kind(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "nothing",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a table",
     }
 }

@@ -14,7 +14,7 @@ use super::reading;
 use super::render::Process;
 use super::run_probe;
 use super::secret::{LENGTH_MIN, Secrets, can_be_kept};
-use crate::model::{Span, Template, Value, VarDecl, VarSource};
+use crate::model::{Span, Template, Value, VarDecl, VarSource, kind_of};
 use crate::syntax::template::{self, Place, Values};
 
 /// So long the program of a `run` may take.
@@ -268,7 +268,7 @@ fn fit(decl: &VarDecl, place: &str, value: Result<Json, String>) -> Result<Json,
     let value =
         value.map_err(|why| unfit(if decl.secret { "it is not of the kind wanted".to_owned() } else { why }))?;
     if let Some(wanted) = example(decl).filter(|example| !same_kind(example, &value)) {
-        return Err(unfit(format!("it must be {}", kind(wanted))));
+        return Err(unfit(format!("it must be {}", kind_of(wanted))));
     }
     if !decl.choices.is_empty() && !decl.choices.contains(&value) {
         let choices = decl.choices.iter().map(Json::to_string).collect::<Vec<_>>().join(", ");
@@ -284,18 +284,7 @@ fn fit(decl: &VarDecl, place: &str, value: Result<Json, String>) -> Result<Json,
 }
 
 fn same_kind(example: &Json, value: &Json) -> bool {
-    example.is_null() || kind(example) == kind(value)
-}
-
-const fn kind(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "nothing",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a table",
-    }
+    example.is_null() || kind_of(example) == kind_of(value)
 }
 
 #[cfg(test)]
