@@ -50,23 +50,25 @@ pub fn main() -> ExitCode {
             return failure.exit().into();
         }
     };
-    let cli = match Cli::try_parse_from(words) {
-        Ok(cli) => cli,
+    let (exit, ends_as_its_run) = match Cli::try_parse_from(words) {
+        Ok(cli) => {
+            let exit = run(&cli, seat).unwrap_or_else(|failure| {
+                complain(&failure);
+                failure.exit()
+            });
+            (exit, cli.verb.ends_as_its_run())
+        }
+        // Help and version go to standard output and are no error.
         Err(error) => {
-            // Help and version go to standard output and are no error; a reader that went away is none either.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Good.into() };
+            output::note(error.print());
+            (if error.use_stderr() { Exit::Wrong } else { Exit::Good }, false)
         }
     };
-    let exit = run(&cli, seat).unwrap_or_else(|failure| {
-        complain(&failure);
-        failure.exit()
-    });
     match output::lost() {
         Some(failure) => {
             complain(&failure);
             // Good news that did not arrive is none; a run ends as it ended.
-            if cli.verb.ends_as_its_run() { exit } else { exit.worse(failure.exit()) }.into()
+            if ends_as_its_run { exit } else { exit.worse(failure.exit()) }.into()
         }
         None => exit.into(),
     }

@@ -328,7 +328,17 @@ fn output_that_could_not_be_written_is_no_good_news_but_a_run_ends_as_it_ended()
         let output = command.output().expect("it runs");
         (output.status.code(), String::from_utf8(output.stderr).expect("text"))
     };
-    let plain = ["schema", "completions bash", "plan verbs.toml", "graph verbs.toml", "list", "show", "logs", "audit"];
+    let plain = [
+        "schema",
+        "completions bash",
+        "plan verbs.toml",
+        "graph verbs.toml",
+        "list",
+        "show",
+        "logs",
+        "audit",
+        "--help",
+    ];
     for verb in plain {
         let (code, said) = into_a_full_disk(&verb.split(' ').collect::<Vec<_>>());
         assert_eq!(code, Some(1), "{verb}: {said}");
