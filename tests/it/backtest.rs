@@ -324,6 +324,9 @@ require = 'probe.errors <= baseline.errors.max'
 require = \"probe.errors < 1 || steps.go.outcome == 'pending'\"
 [guard.load]
 require = 'probe.load < 5'
+[budget.lost]
+bad = 'errors'
+allow = 5
 ";
     let folder = tempfile::tempdir().expect("a folder");
     let runbook = NOTHING_REMEMBERED.replace("GUARDS", guards).replace("URL", &web::nobody());
@@ -334,6 +337,7 @@ require = 'probe.load < 5'
         "it compares with the baseline, which only a run takes",
         "it reads what steps leave behind, which only a run has",
         "probe.load is a tcp probe, whose past nobody keeps",
+        "it is a budget: what it counts begins with its scope, which only a run has",
     ];
     assert_eq!(why, wanted);
     let none = backtest(folder.path(), &NOTHING_REMEMBERED.replace("GUARDS", "").replace("URL", &web::nobody()), &[]);
