@@ -13,9 +13,6 @@ source "${BASH_SOURCE[0]%/*}/../support/postgres.sh"
 # shellcheck source=/dev/null
 source "$RIG/rig.env" # ports, PGBIN, PGPASSFILE, RUN_AS
 
-port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "no server $1" ;; esac; }
-other() { case $1 in old) echo new ;; new) echo old ;; *) die "no server $1" ;; esac; }
-
 # Who may come in: everybody, or everybody but the application. Says nothing to sessions that are open.
 admit() { # admit SERVER open|fenced
   printf '%s\n' "$(<"$RIG/pg_hba.$2")" >"$RIG/$1/pg_hba.conf"

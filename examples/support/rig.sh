@@ -40,3 +40,7 @@ become_owner() { # in place of this shell, so that its number is the program's
   [[ -z $RUN_AS ]] || set -- setpriv --reuid "$RUN_AS" --regid "$(id -g "$RUN_AS")" --clear-groups -- "$@"
   exec "$@"
 }
+
+# The port of the old or the new one; and which is the other.
+port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "neither old nor new: $1" ;; esac; }
+other() { case $1 in old) echo new ;; new) echo old ;; *) die "neither old nor new: $1" ;; esac; }

@@ -15,6 +15,4 @@ source "${BASH_SOURCE[0]%/*}/../../support/haproxy.sh"
 # shellcheck source=/dev/null
 source "$RIG/rig.env" # ports, PGBIN, PGPASSFILE, RUN_AS
 
-port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "no server $1" ;; esac; }
-other() { case $1 in old) echo new ;; new) echo old ;; *) die "no server $1" ;; esac; }
 store() { echo "postgres://app@127.0.0.1:$(port "$1")/orders?sslmode=disable"; }

@@ -13,7 +13,6 @@ source "$RIG/rig.env" # ports, PGBIN, PGPASSFILE, RUN_AS
 
 MYSQL_PWD=$(<"$RIG/password") && export MYSQL_PWD # for our programs; root comes in without
 
-port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "no server $1" ;; esac; }
 store() {
   case $1 in
     old) echo "mysql://app@127.0.0.1:$PORT_OLD/orders?ssl-mode=disabled" ;;

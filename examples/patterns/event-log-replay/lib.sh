@@ -13,8 +13,6 @@ source "${BASH_SOURCE[0]%/*}/../../support/nats.sh"
 source "$RIG/rig.env" # ports, RUN_AS
 
 events() { "$patterns" events "$@"; }
-port() { case $1 in old) echo "$PORT_OLD" ;; new) echo "$PORT_NEW" ;; *) die "no service $1" ;; esac; }
-other() { case $1 in old) echo new ;; new) echo old ;; *) die "no service $1" ;; esac; }
 store() { echo "events://$(port "$1")/$PORT_NATS"; }
 
 # start_service NAME LOG-PORT FROM: FROM is `zero` or the file of a snapshot.

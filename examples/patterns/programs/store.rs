@@ -4,7 +4,7 @@ mod events;
 mod mariadb;
 mod orders;
 mod postgres;
-mod shop;
+pub(crate) mod shop;
 
 use crate::Failure;
 

@@ -16,15 +16,13 @@ use tokio::time::sleep;
 
 use crate::redis::Reply;
 use crate::redis_pool::Pool;
+use crate::store::shop::TAKE;
 use crate::{Failure, http};
 
 /// What an answer takes when nothing is wrong.
 const WORK: Duration = Duration::from_millis(2);
 /// Each of so many answers says that it comes from the cache: which, is chance.
 const CACHED_ONE_IN: u32 = 200;
-/// Writes an order once, and notes who took it, in the order in which they were taken.
-const TAKE: &str = "if redis.call('SETNX', KEYS[1], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[1]) end \
-                    return redis.call('GET', KEYS[1])";
 
 pub(crate) struct Version {
     name: String,

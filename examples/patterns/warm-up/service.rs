@@ -18,14 +18,12 @@ use tokio::time::sleep;
 
 use crate::redis::Reply;
 use crate::redis_pool::Pool;
+use crate::store::shop::TAKE;
 use crate::{Failure, http};
 
 /// To render one page, and how many can be rendered at once.
 const RENDERING: Duration = Duration::from_millis(40);
 const RENDERED_AT_ONCE: usize = 3;
-/// Writes an order once, and notes who took it, in the order in which they were taken.
-const TAKE: &str = "if redis.call('SETNX', KEYS[1], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[1]) end \
-                    return redis.call('GET', KEYS[1])";
 
 pub(crate) struct Service {
     name: String,

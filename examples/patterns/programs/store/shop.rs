@@ -13,6 +13,10 @@ use crate::redis::{Redis, Reply};
 /// For both answers; then the connection is given up.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// Writes an order once, and notes who took it, in the order in which they were taken.
+pub(crate) const TAKE: &str = "if redis.call('SETNX', KEYS[1], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[1]) end \
+                    return redis.call('GET', KEYS[1])";
+
 pub(crate) struct Shop {
     /// The shop, or a proxy in front of it.
     door: u16,
