@@ -206,6 +206,14 @@ pub(super) struct Resume {
     pub(super) output: Output,
 }
 
+impl Resume {
+    /// Whether it says how to drive the run: then another process that drives it is in the way.
+    pub(super) fn wants_a_process(&self) -> bool {
+        let Self { accept_changes, extend, go, no_wait, until, process, run: _, output: _ } = self;
+        *accept_changes || *no_wait || process.stay || !(extend.is_empty() && go.is_empty() && until.is_none())
+    }
+}
+
 /// A runbook to be read.
 #[derive(Args, Debug)]
 pub(super) struct Document {

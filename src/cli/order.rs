@@ -51,6 +51,17 @@ pub(super) fn pause(args: &args::Order, state: &State) -> Result<Exit, Failure> 
     simple(state, &run, Act::Pause, args.reason.clone())
 }
 
+/// Lets a paused run go on that another process drives.
+pub(super) fn go_on(run: &RunId, state: &State) -> Result<Exit, Failure> {
+    match send(state, run, Want::Act(Act::Resume), None) {
+        Err(ControlError::Refused(why)) => {
+            Err(Failure::refused(format!("run {run} is driven by another process, and not let go on: {why}"))
+                .hint(format!("`runbook status {run}` tells what it waits for; `runbook attach {run}` watches it")))
+        }
+        other => done(run, other, "goes on"),
+    }
+}
+
 fn simple(state: &State, run: &RunId, act: Act, reason: Option<String>) -> Result<Exit, Failure> {
     match send(state, run, Want::Act(act), reason) {
         Err(ControlError::NobodyThere) => Err(nobody(run).hint(format!("take it up: runbook resume {run}"))),

@@ -7,6 +7,8 @@ use super::detach::Seat;
 use super::exec::{gates, phase};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::order;
+use super::past::is_unfinished;
 use super::runs::State;
 use super::stage::{self, Setting};
 use crate::drive::live::Options;
@@ -62,8 +64,13 @@ impl Wish {
     }
 }
 
-/// Takes up a run.
+/// Takes up a run, or lets one go on that another process drives.
 pub(super) fn resume(args: &args::Resume, state: &State, seat: Seat) -> Result<Exit, Failure> {
+    let run = state.find(args.run.as_deref(), is_unfinished)?;
+    let is_driven = Lock::holder_of_run(state.folder(&run).path()).is_some();
+    if is_driven && matches!(seat, Seat::Here) && !args.wants_a_process() {
+        return order::go_on(&run, state);
+    }
     let wish = Wish {
         run: args.run.clone(),
         accept_changes: args.accept_changes,
@@ -82,9 +89,7 @@ pub(super) fn resume(args: &args::Resume, state: &State, seat: Seat) -> Result<E
 
 /// Takes up a run as wished.
 pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
-    let unfinished =
-        |folder: &RunFolder| super::before::standing(folder).is_ok_and(|engine| engine.outcome().is_none());
-    let run = state.find(wish.run.as_deref(), unfinished)?;
+    let run = state.find(wish.run.as_deref(), is_unfinished)?;
     let folder = state.folder(&run);
     let user = stage::user();
     let _lock = lock(&folder, &run, &user)?;
@@ -139,8 +144,9 @@ fn lock(folder: &RunFolder, run: &RunId, user: &str) -> Result<Lock, Failure> {
     start::lock(folder, run, user).map_err(|error| match error {
         LockError::Held { holder, .. } => {
             let who = holder.map_or(String::new(), |holder| format!(": process {} of {}", holder.pid, holder.user));
-            Failure::refused(format!("run {run} is being driven already{who}"))
-                .hint(format!("watch it with `runbook attach {run}`"))
+            Failure::refused(format!("run {run} is being driven already{who}")).hint(format!(
+                "`runbook resume {run}` alone lets it go on after a pause; `runbook attach {run}` watches it"
+            ))
         }
         LockError::File { .. } => Failure::could_not(error),
     })

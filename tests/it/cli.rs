@@ -318,6 +318,25 @@ fn a_gate_that_was_decided_before_the_start_is_decided_once_whoever_drives_the_r
 }
 
 #[test]
+fn a_paused_run_that_another_process_drives_goes_on_when_told_to() {
+    let bench = Bench::new(
+        "[step.first]\nwait = { until = \"probe.may\", within = \"60s\" }\n\
+         [step.second]\nneeds = [\"first\"]\nrun = \"true\"\neffect = \"none\"\n\
+         [probe.may]\nrun = [\"test\", \"-e\", \"may\"]\nbool = \"exit\"\ninterval = \"50ms\"\n",
+    );
+    bench.does(&["exec", "verbs.toml", "--detach"], 0);
+    let (_, err) = bench.does(&["resume"], 3);
+    assert!(err.contains("is driven by another process, and not let go on"), "{err}");
+    bench.does(&["pause"], 0);
+    let (_, err) = bench.does(&["resume", "--no-wait"], 3);
+    assert!(err.contains("is being driven already"), "{err}");
+    let (out, _) = bench.does(&["resume"], 0);
+    assert!(out.contains("goes on"), "{out}");
+    fs::write(bench.path("may"), "").expect("written");
+    bench.does(&["attach"], 0);
+}
+
+#[test]
 fn output_that_could_not_be_written_is_no_good_news_but_a_run_ends_as_it_ended() {
     let bench = Bench::new(MAKE);
     bench.does(&["exec", "verbs.toml"], 0);
