@@ -8,7 +8,7 @@
 //! It knows one table, `orders`, and rows that are added to it: that is what the application of the rig does.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -174,18 +174,13 @@ pub(crate) async fn run(
         trouble: RefCell::default(),
     });
     let door = TcpListener::bind(("127.0.0.1", door)).await?;
-    let (capturing, applying) = (Rc::clone(&sidecar), Rc::clone(&sidecar));
+    let carrying = Rc::clone(&sidecar);
     tokio::task::spawn_local(async move {
-        loop {
-            let end = capturing.capture().await;
-            capturing.note("capture", end).await;
+        // First of all: NATS 2.9.10, which Debian has, ends when it is asked for a message of a stream in the making.
+        while let Err(trouble) = carrying.make_queue().await {
+            carrying.note("queue", trouble).await;
         }
-    });
-    tokio::task::spawn_local(async move {
-        while applying.applying.get() == Applying::Going {
-            let end = applying.apply().await;
-            applying.note("apply", end).await;
-        }
+        tokio::join!(carrying.go_on_capturing(), carrying.go_on_applying());
     });
     http::serve(door, async |_| (200, sidecar.status())).await;
     Ok(())
@@ -203,18 +198,29 @@ impl Sidecar {
         })
     }
 
-    async fn note(&self, what: &str, end: Result<(), Failure>) {
-        if let Err(trouble) = end {
-            eprintln!("{what}: {trouble}");
-            *self.trouble.borrow_mut() = format!("{what}: {trouble}");
-        }
+    async fn note(&self, what: &str, trouble: Failure) {
+        eprintln!("{what}: {trouble}");
+        *self.trouble.borrow_mut() = format!("{what}: {trouble}");
         sleep(AGAIN).await;
     }
 
+    async fn go_on_capturing(&self) {
+        loop {
+            let Err(trouble) = self.capture().await;
+            self.note("capture", trouble).await;
+        }
+    }
+
+    async fn go_on_applying(&self) {
+        while self.applying.get() == Applying::Going {
+            let Err(trouble) = self.apply().await;
+            self.note("apply", trouble).await;
+        }
+    }
+
     /// From the source into the queue, beginning behind the last change that the queue has ever held.
-    async fn capture(&self) -> Result<(), Failure> {
+    async fn capture(&self) -> Result<Infallible, Failure> {
         let (mut source, mut log) = (connect(&self.source).await?, Nats::connect(self.log).await?);
-        self.make_queue(&mut log).await?;
         let mut last = self.end_of_queue(&mut log).await?;
         loop {
             let select = "select number, added::text from sidecar_changes where number > $1 order by number limit $2";
@@ -245,12 +251,13 @@ impl Sidecar {
         }
     }
 
-    async fn make_queue(&self, log: &mut Nats) -> io::Result<()> {
+    async fn make_queue(&self) -> Result<(), Failure> {
         let stream = json!({
             "name": self.stream, "subjects": [self.stream], "storage": "file", "retention": "limits",
             "discard": "new", "max_msgs": self.bound, "max_bytes": -1, "max_age": 0, "num_replicas": 1,
         });
-        log.ask(&format!("STREAM.CREATE.{}", self.stream), &stream).await.map(|_| ())
+        Nats::connect(self.log).await?.ask(&format!("STREAM.CREATE.{}", self.stream), &stream).await?;
+        Ok(())
     }
 
     async fn end_of_queue(&self, log: &mut Nats) -> Result<u64, Failure> {
@@ -259,7 +266,7 @@ impl Sidecar {
     }
 
     /// From the queue into the target, beginning behind the last change that the target has.
-    async fn apply(&self) -> Result<(), Failure> {
+    async fn apply(&self) -> Result<Infallible, Failure> {
         let (mut target, mut log) = (connect(&self.target).await?, Nats::connect(self.log).await?);
         while self.applying.get() == Applying::Going {
             if let Some(last) = self.apply_some(&mut target, &mut log).await? {
