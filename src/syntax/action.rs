@@ -80,11 +80,6 @@ impl<'t> Reader<'t> {
     }
 
     fn http(&mut self, of: Fields<'t>) -> Http {
-        let body = match (of.get("json"), of.get("body")) {
-            (Some(json), _) => Body::Json(self.json_templates(json)),
-            (None, Some(text)) => Body::Text(self.template_of(text, Place::Data).unwrap_or_default()),
-            (None, None) => Body::Empty,
-        };
         let mut status = of.list("status").filter_map(|code| u16::try_from(code.whole()?).ok());
         let status = (status.next().unwrap_or(200), status.next().unwrap_or(299));
         if status.0 > status.1 || of.list("status").count() > 2 {
@@ -95,10 +90,19 @@ impl<'t> Reader<'t> {
             method: of.owned("method").unwrap_or_default(),
             url: self.http_url(of),
             headers: self.templates(of, "headers", Place::Private),
-            body,
+            body: self.http_body(of, "json"),
             status,
             expect: of.get("expect").and_then(|node| self.expression(node, Locals::Http)),
             settle: of.span("settle"),
+        }
+    }
+
+    /// What a request carries: a value of JSON behind that key, or a text.
+    pub(super) fn http_body(&mut self, of: Fields<'t>, json: &str) -> Body {
+        match (of.get(json), of.get("body")) {
+            (Some(json), _) => Body::Json(self.json_templates(json)),
+            (None, Some(text)) => Body::Text(self.template_of(text, Place::Data).unwrap_or_default()),
+            (None, None) => Body::Empty,
         }
     }
 

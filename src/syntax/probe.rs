@@ -11,9 +11,12 @@ use super::reader::Reader;
 use super::template::Place;
 use crate::measure::{Measured, SAMPLES_MAX};
 use crate::model::{
-    Body, ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Rule, Run, RunCommand,
-    Scope, Span, Sql, Statements, StepId, Template, Watched,
+    ConditionId, Guard, GuardId, Http, HttpPart, Probe, ProbeAs, ProbeSource, Prometheus, Rule, Run, RunCommand, Scope,
+    Span, Sql, Statements, StepId, Template, Watched,
 };
+
+/// The method of an HTTP probe that names none.
+const GET: &str = "GET";
 
 /// What the answer of a probe is taken for.
 pub(super) fn kind(of: Fields<'_>) -> ProbeAs {
@@ -69,11 +72,12 @@ impl<'t> Reader<'t> {
         if let Some(http) = of.fields("http") {
             let part = part(http);
             let status = if part == HttpPart::Status { (100, 599) } else { (200, 299) };
+            self.fits_its_method(http, &part);
             let request = Http {
-                method: "GET".to_owned(),
+                method: http.text("method").unwrap_or(GET).to_owned(),
                 url: self.http_url(http),
                 headers: self.templates(http, "headers", Place::Private),
-                body: Body::Empty,
+                body: self.http_body(http, "send"),
                 status,
                 expect: None,
                 settle: None,
@@ -112,6 +116,25 @@ impl<'t> Reader<'t> {
                 expect: None,
             },
         })
+    }
+
+    /// What is sent goes with the method, and what is read with what it answers.
+    fn fits_its_method(&mut self, of: Fields<'t>, part: &HttpPart) {
+        let method = of.text("method").unwrap_or(GET);
+        for key in ["send", "body"] {
+            if of.has(key) && method != "POST" {
+                self.out_of_place(key, of.at_key(key), format!("`{key}` goes with `method = \"POST\"`"));
+            }
+        }
+        let reads_body = match part {
+            HttpPart::Body | HttpPart::Json(_) | HttpPart::Regex(_) => true,
+            HttpPart::Status | HttpPart::Latency => false,
+        };
+        if method == "HEAD" && reads_body {
+            let key = ["json", "regex"].into_iter().find(|key| of.has(key)).unwrap_or("method");
+            let help = "an answer to HEAD has no body: read `status = true` or `latency = true` of it";
+            self.out_of_place(key, of.at_key(key), help);
+        }
     }
 
     pub(super) fn guard(&mut self, id: GuardId, name: &str, of: Fields<'t>) -> Guard {

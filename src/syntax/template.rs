@@ -179,7 +179,7 @@ fn wrong_name(slot: &Slot, place: Place, names: &TemplateNames<'_>) -> Option<Te
         Root::RunId | Root::Runbook(_) | Root::Value => Sight::Open,
     };
     (sight == Sight::Secret && !place.takes_secrets()).then(|| {
-        let help = "secrets go into `env`, `stdin`, headers, `password`, `json`, `body` or `params`".to_owned();
+        let help = "secrets go into `env`, `stdin`, headers, `password`, `json`, `send`, `body` or `params`".to_owned();
         refusal(slot, format!("`{}` is secret and must not stand here", slot.path()), Some(help))
     })
 }

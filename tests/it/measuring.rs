@@ -34,6 +34,9 @@ fn carried_out(name: &str, folder: &Path, env: &[(&str, &str)]) -> (bool, String
     (exec.status.success(), said)
 }
 
+/// What the page asks for by POST, as it is sent.
+const REFUSED: &str = r#"{"query":{"term":{"region":"eu","state":"refused"}}}"#;
+
 /// What `look_around` looks at; gives the address of its door.
 fn service_in(folder: &Path) -> String {
     fs::create_dir(folder.join("spool")).expect("it can be made");
@@ -57,6 +60,10 @@ fn service_in(folder: &Path) -> String {
             Some("/health") if !knows => open.answer(401, "", "{}"),
             Some("/health") => open.answer(200, "", "{ \"ok\": true }"),
             Some("/version") => open.answer(200, "", "shop, build 1234 of May"),
+            Some("/orders/_count") if asked.body == REFUSED => open.answer(200, "", "{ \"count\": 3 }"),
+            Some("/graphql") if asked.line.starts_with("POST") && asked.body == "{ orders(state: OPEN) { total } }" => {
+                open.answer(200, "", "{ \"data\": { \"orders\": { \"total\": 12 } } }");
+            }
             Some("/served") => open.answer(200, "", &served),
             _ => open.answer(200, "", "hello"),
         }

@@ -64,14 +64,24 @@ static HTTP_PROBE: Table = Table {
     name: "http_probe",
     doc: "A request whose answer is the sample: its body, or the part that is named.",
     keys: &[
+        key("method", Choice(&["GET", "HEAD", "POST"]), "The method; POST is for queries.").default("\"GET\""),
         key("url", TEMPLATE, "Where to.").required(),
         key("headers", Map(Form::Free, &TEMPLATE), "Sent with it."),
-        key("json", Text(Form::Pointer), "A JSON pointer into the body."),
-        key("regex", Text(Form::Regex), "The first capture group of the first match in the body, or the whole match."),
+        key("send", Any, "A JSON body of a POST; each text in it is a template."),
+        key("body", TEMPLATE, "A body of a POST as it is."),
+        key("json", Text(Form::Pointer), "A JSON pointer into the body of the answer."),
+        key(
+            "regex",
+            Text(Form::Regex),
+            "The first capture group of the first match in the body of the answer, or the whole match.",
+        ),
         key("status", True, "The status code."),
         key("latency", True, "Milliseconds from sending to the last byte."),
     ],
-    one_of: &[Group::at_most_one("part", &["json", "regex", "status", "latency"])],
+    one_of: &[
+        Group::at_most_one("body", &["send", "body"]),
+        Group::at_most_one("part", &["json", "regex", "status", "latency"]),
+    ],
 };
 
 static SQL_PROBE: Table = Table {

@@ -10,7 +10,7 @@ use super::bench::{BINARY, Bench};
 
 const SECRET: &str = "sw0rdf1sh-of-the-deep";
 
-/// Answers every request with an error that repeats it.
+/// Answers every request by repeating it: a POST as if that were the answer, others as an error.
 fn parrot() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("it has one").port();
@@ -19,7 +19,8 @@ fn parrot() -> u16 {
             let Ok(mut stream) = stream else { return };
             let mut heard = vec![0; 4096];
             let length = stream.read(&mut heard).unwrap_or(0);
-            let status = format!("HTTP/1.1 500 No\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let status = if heard.starts_with(b"POST") { "200 Yes" } else { "500 No" };
+            let status = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
             // A client that is gone needs no answer.
             let _ = stream.write_all(status.as_bytes()).and_then(|()| stream.write_all(&heard[..length]));
         }
@@ -32,6 +33,13 @@ fn runbook(port: u16) -> String {
         r#"
 [vars]
 password = {{ env = "CRASH_SECRET", secret = true }}
+[probe.echo]
+http = {{ method = "POST", url = "http://127.0.0.1:{port}/", headers = {{ Authorization = "Bearer {{{{vars.password}}}}" }}, send = {{ key = "{{{{vars.password}}}}" }} }}
+as = "text"
+interval = "100ms"
+[step.measures]
+wait = {{ until = "probe.echo == 'quiet'", within = "300ms" }}
+on_failure = "continue"
 [step.prints]
 run = "echo it is $P; echo it is $P >&2; echo ready >> effects; sleep 0.5; exit 1"
 env = {{ P = "{{{{vars.password}}}}" }}
@@ -100,6 +108,8 @@ fn a_secret_is_in_no_record_on_no_screen_and_in_no_command_line() {
         assert!(!bench.screen().contains(SECRET), "{}", bench.screen());
         assert!(bench.evidence().matches("[secret]").count() >= 2, "{}", bench.story());
         let run = bench.run_folder().expect("a run");
+        let samples = fs::read_to_string(run.join("samples.jsonl")).expect("the probe was asked");
+        assert!(samples.contains("the answer contains a secret"), "{samples}");
         let steps = run.join("steps");
         let outside: Vec<String> =
             holders(&bench.path("state")).into_iter().filter(|path| !Path::new(path).starts_with(&steps)).collect();

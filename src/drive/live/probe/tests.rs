@@ -175,6 +175,69 @@ async fn each_part_of_an_http_answer_can_be_read_over_one_connection() {
     assert_eq!(connections.load(Ordering::Relaxed), 1, "a connection is kept between polls");
 }
 
+/// What a probe with that body and a secret in its headers says, asked by POST.
+async fn posted(url: &str, body: Body, part: HttpPart, as_: ProbeAs) -> Sample {
+    let ProbeSource::Http { mut request, part } = web(url, part) else { panic!("it is a request") };
+    request.method = "POST".to_owned();
+    request.headers = BTreeMap::from([("Authorization".into(), Template("ApiKey {{vars.token}}".into()))]);
+    request.body = body;
+    let (mut poller, mut samples) = poller(vec![probe(ProbeSource::Http { request, part }, as_)], Path::new("/"));
+    let values = [("token", json!("swordfish"), true), ("least", json!(500), false), ("shop", json!("a\"b"), false)];
+    poller.set_surroundings(Surroundings {
+        scope: Arc::new(super::super::scope::tests::scope(&values)),
+        secrets: Secrets::new(&[json!("swordfish")]),
+    });
+    poller.set_needed(&[FIRST()]);
+    samples.recv().await.unwrap()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_query_by_post_sends_its_body_filled_in_and_never_shows_a_secret_of_it() {
+    let (heard, hearing) = std::sync::mpsc::channel();
+    let heard = Mutex::new(heard);
+    let (url, _) = hear(move |request| {
+        heard.lock().unwrap().send(request.to_owned()).unwrap();
+        r#"{"hits": {"total": 3}}"#.to_owned()
+    });
+    let query = Body::Json(json!({"query": {"range": {"status": {"gte": "{{vars.least}}"}}}, "shop": "{{vars.shop}}"}));
+    let sample = posted(&url, query, HttpPart::Json("/hits/total".into()), ProbeAs::Number).await;
+    assert_eq!((sample.value, sample.why_none), (Some(json!(3)), None));
+    let request = hearing.recv().unwrap();
+    assert!(request.starts_with("POST / "), "{request}");
+    let lines = request.to_lowercase();
+    assert!(lines.contains("authorization: apikey swordfish") && lines.contains("content-type: application/json"));
+    let (_, body) = request.split_once("\r\n\r\n").unwrap();
+    let said: Json = serde_json::from_str(body).unwrap();
+    assert_eq!(said, json!({"query": {"range": {"status": {"gte": 500}}}, "shop": "a\"b"}), "values keep their kind");
+
+    // A server that repeats what it was sent tells nobody but us.
+    let (url, _) = hear(|request| request.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()));
+    for (body, as_) in [
+        (Body::Text(Template("count of {{vars.token}}".into())), ProbeAs::Text),
+        (Body::Text(Template("count of {{vars.token}}".into())), ProbeAs::Number),
+        (Body::Json(json!({"key": "{{vars.token}}"})), ProbeAs::Json),
+    ] {
+        let sample = posted(&url, body, HttpPart::Body, as_).await;
+        let why = sample.why_none.expect("no data");
+        assert!(sample.value.is_none() && why.contains("secret") && !why.contains("sword"), "{why}");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn of_an_answer_to_head_the_status_can_be_read() {
+    let (heard, hearing) = std::sync::mpsc::channel();
+    let heard = Mutex::new(heard);
+    let (url, _) = hear(move |request| {
+        heard.lock().unwrap().send(request.to_owned()).unwrap();
+        String::new()
+    });
+    let ProbeSource::Http { mut request, part } = web(&url, HttpPart::Status) else { panic!("it is a request") };
+    request.method = "HEAD".to_owned();
+    let sample = one(probe(ProbeSource::Http { request, part }, ProbeAs::Number)).await;
+    assert_eq!(sample.value, Some(json!(200)));
+    assert!(hearing.recv().unwrap().starts_with("HEAD / "));
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_query_answers_by_the_first_column_of_its_first_row_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
