@@ -287,6 +287,31 @@ pub enum Finding {
         #[label("nobody has to answer")]
         at: SourceSpan,
     },
+    /// A value of a ramp that is left before a guard could see what is wrong with it.
+    #[error("`{step}` stays at value {value} for {held}, and guard `{guard}` may see a fault only after {seen}")]
+    #[diagnostic(
+        code(hold_too_short),
+        severity(warning),
+        help(
+            "a longer `hold`; or fewer `failures` of the guard, a shorter `interval` of what it reads; or `steps` or \
+             `phases` of the guard, where it is about something else"
+        )
+    )]
+    HoldTooShort {
+        /// Which ramp.
+        step: String,
+        /// Which value.
+        value: String,
+        /// How long it lasts at least, the guard being awake.
+        held: Span,
+        /// The guard.
+        guard: String,
+        /// So long after a fault begins.
+        seen: Span,
+        /// Where.
+        #[label("goes on before it is seen")]
+        at: SourceSpan,
+    },
     /// A watchdog that comes after the timeout.
     #[error("one attempt of `{step}` may take {timeout}, so a stall of {stall} is never seen")]
     #[diagnostic(

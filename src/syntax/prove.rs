@@ -7,6 +7,7 @@ mod fit;
 mod hazard;
 mod home;
 mod no_return;
+mod watch;
 
 use super::{Finding, Places, Site};
 use crate::model::{Bounds, Plan, Target, Trigger};
@@ -19,6 +20,7 @@ pub fn prove(plan: &Plan, bounds: &Bounds, places: &Places) -> Vec<Finding> {
     home::prove(&mut proof);
     no_return::prove(&mut proof);
     hazard::prove(&mut proof);
+    watch::prove(&mut proof);
     proof.findings
 }
 

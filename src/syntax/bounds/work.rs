@@ -1,7 +1,8 @@
 //! How long one piece of work takes at most.
 
 use crate::model::{
-    Action, Baseline, ConditionId, Criterion, Node, OnStop, Plan, ProbeId, Ramp, Span, Step, StepId, Wait, Work,
+    Action, Baseline, ConditionId, Criterion, Node, OnStop, Plan, ProbeId, Ramp, Span, Step, StepId, Wait, Watched,
+    Work,
 };
 
 /// The first fresh verdict: a poll may just have begun and does not count, and the next one may use up its timeout (R13).
@@ -60,22 +61,36 @@ pub(in crate::syntax) fn first_effects(plan: &Plan) -> Vec<StepId> {
 /// The shortest time that a criterion needs, however well it goes.
 pub(in crate::syntax) fn criterion_at_least(plan: &Plan, criterion: &Criterion) -> Span {
     let probes = || plan.condition(criterion.condition).probes.iter();
-    let covers = probes().map(|id| covers(plan, criterion.condition, *id)).max().unwrap_or_default();
     let interval = probes().map(|id| plan.probe(*id).interval).max().unwrap_or_default();
     let samples = criterion.count.map_or(Span::ZERO, |count| interval.times(count.samples.saturating_sub(1).into()));
-    covers.plus(samples).plus(criterion.hold_for.unwrap_or_default())
+    longest_covers(plan, criterion.condition).plus(samples).plus(criterion.hold_for.unwrap_or_default())
 }
 
-/// How long the values of a ramp are held at least, however well it goes.
-pub(in crate::syntax) fn ramp_at_least(plan: &Plan, ramp: &Ramp) -> Span {
-    let seen = |condition: ConditionId| {
-        let probes = plan.condition(condition).probes.iter();
-        probes.map(|probe| covers(plan, condition, *probe)).max().unwrap_or_default()
-    };
+/// How long a ramp stays at each of its values at least, however well it goes.
+pub(in crate::syntax) fn ramp_stays(plan: &Plan, ramp: &Ramp) -> Vec<Span> {
     let read = ramp.advance.iter().map(|one| one.condition).chain(ramp.hold_while);
-    let seen = read.map(seen).max().unwrap_or_default();
+    let seen = read.map(|condition| longest_covers(plan, condition)).max().unwrap_or_default();
     let confirm = ramp.confirm.as_ref().map(|one| criterion_at_least(plan, one)).unwrap_or_default();
-    ramp.values.iter().fold(Span::ZERO, |sum, value| sum.plus(confirm.plus(value.hold).max(seen)))
+    ramp.values.iter().map(|value| confirm.plus(value.hold).max(seen)).collect()
+}
+
+/// How long all values of a ramp are held at least, however well it goes.
+pub(in crate::syntax) fn ramp_at_least(plan: &Plan, ramp: &Ramp) -> Span {
+    ramp_stays(plan, ramp).into_iter().fold(Span::ZERO, Span::plus)
+}
+
+/// How long after a fault begins a guard may be without it, where every sample of it fails: what the samples summarise must
+/// lie behind its beginning, and the first of them may come an interval later.
+pub(in crate::syntax) fn seen_after(plan: &Plan, watched: &Watched) -> Span {
+    let probes = &plan.condition(watched.require).probes;
+    let interval = probes.iter().map(|id| plan.probe(*id).interval).max().unwrap_or_default();
+    // Over one probe a guard is judged at every sample (R14).
+    let between = if probes.len() == 1 { interval } else { interval.max(watched.every) };
+    longest_covers(plan, watched.require).plus(between.times(watched.failures.into()))
+}
+
+fn longest_covers(plan: &Plan, condition: ConditionId) -> Span {
+    plan.condition(condition).probes.iter().map(|id| covers(plan, condition, *id)).max().unwrap_or_default()
 }
 
 /// All attempts of the way forward with their pauses, and nothing else. Those of a ramp share its timeout.

@@ -4,12 +4,14 @@ use miette::Diagnostic;
 
 use super::prove;
 use crate::model::{
-    Action, Bounds, Gate, Guard, Http, Interrupts, NoData, OnBreach, OnDoubt, OnNo, Policy, Probe, ProbeAs,
+    Action, Bounds, Gate, Guard, Http, Interrupts, NoData, OnBreach, OnDoubt, OnNo, Policy, Probe, ProbeAs, ProbeId,
     ProbeSource, Retry, Rollback, Rule, RunCommand, Scope, Span, StepId, Target, Template, Then, Wait, Watched,
     WayHome,
 };
 use crate::syntax::sketch::{Sketch, run, undo};
 use crate::syntax::{Finding, Places};
+
+mod watch;
 
 fn secs(n: u64) -> Span {
     Span::from_secs(n)
@@ -366,7 +368,7 @@ fn a_probe_that_nobody_uses_is_a_hazard() {
     });
     assert_eq!(only(&sketch).0, "nobody uses probe `lag`");
     let mut read = sketch.criterion("probe.lag == 0", Some(secs(30)));
-    sketch.draft.conditions[0].probes = vec![crate::model::ProbeId::at(0)];
+    sketch.draft.conditions[0].probes = vec![ProbeId::at(0)];
     read.hold_for = None;
     sketch.draft.about.restored = vec![read];
     assert!(codes(&sketch).is_empty());
