@@ -16,7 +16,7 @@ pub use dice::Dice;
 pub use fault::Faults;
 use world::World;
 
-use crate::engine::{Engine, Event, Outbox};
+use crate::engine::{Act, Engine, Event, Outbox};
 use crate::model::{Plan, Span, Time};
 
 /// One run in a world of dice.
@@ -93,6 +93,11 @@ impl Simulation {
     /// An operator does what seems best to end an idle run; each call something else.
     pub fn help(&mut self) {
         let act = self.world.help(&self.engine);
+        self.order(act);
+    }
+
+    /// An operator orders this next.
+    pub fn order(&mut self, act: Act) {
         self.next.push_back(Event::OperatorAsked { act });
     }
 

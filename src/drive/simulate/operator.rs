@@ -19,10 +19,16 @@ pub(super) fn any_act(dice: &mut Dice, engine: &Engine) -> Act {
         10 if !plan.phases().is_empty() => {
             Act::HoldAfter { phase: dice.often(700).then(|| PhaseId::at(dice.below(plan.phases().len()))) }
         }
-        11 => Act::Hold { step },
-        12 => Act::Advance { step },
+        // Of many steps few are ramps, and those only for a while.
+        11 => Act::Hold { step: ramping(engine).unwrap_or(step) },
+        12 => Act::Advance { step: ramping(engine).unwrap_or(step) },
         _ => Act::Close,
     }
+}
+
+/// A step whose ramp is under way.
+fn ramping(engine: &Engine) -> Option<StepId> {
+    engine.active_steps().find(|step| engine.ramp(*step).is_some())
 }
 
 /// One of the orders that may take an idle run further.
