@@ -36,6 +36,7 @@ mod random;
 mod requests;
 mod rules;
 mod runbooks;
+mod shipped_guards;
 mod simulate;
 mod sketch;
 mod statements_postgres;
