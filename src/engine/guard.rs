@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::state::{Before, GuardState, PhaseState, RampState, Stage, WayBack};
 use super::{Command, Engine, Notice, Origin, Outbox};
-use crate::model::{GuardId, OnBreach, RunOutcome, Scope, StepId, StepOutcome, Verdict};
+use crate::model::{Bracket, GuardId, OnBreach, RunOutcome, Scope, StepId, StepOutcome, Verdict};
 
 impl Engine {
     /// Wakes the guards whose scope is open, and lets those sleep whose scope is over.
@@ -19,8 +19,19 @@ impl Engine {
 
     /// The guards that name a step that is about to begin, or is settled.
     pub(crate) fn mind_guards_of_step(&mut self, step: StepId, out: &mut Outbox) {
-        let named = Arc::clone(&self.plan.1);
-        for guard in &named[step.index()] {
+        let naming = Arc::clone(&self.plan.1);
+        for guard in &naming.of_step[step.index()] {
+            self.mind_guard(*guard, out);
+        }
+    }
+
+    /// The guards that name a bracket: it is held until its undo acts, whatever led to that.
+    pub(crate) fn mind_guards_of_brackets(&mut self, out: &mut Outbox) {
+        if self.stage != Stage::Forward {
+            return;
+        }
+        let naming = Arc::clone(&self.plan.1);
+        for guard in &naming.of_brackets {
             self.mind_guard(*guard, out);
         }
     }
@@ -41,7 +52,7 @@ impl Engine {
         }
     }
 
-    fn is_in_scope(&self, guard: GuardId) -> bool {
+    pub(crate) fn is_in_scope(&self, guard: GuardId) -> bool {
         !self.lacks_its_baseline(guard) && self.is_scope_open(guard)
     }
 
@@ -53,9 +64,25 @@ impl Engine {
             }),
             Scope::Steps(steps) => steps.iter().any(|step| {
                 let node = self.plan.0.step_node(*step);
-                self.blocked[node.index()] == 0 && !self.over[node.index()]
+                let runs = self.blocked[node.index()] == 0 && !self.over[node.index()];
+                runs || self.is_held(*step)
             }),
         }
+    }
+
+    /// Whether this is a bracket that is held: its effect is there, and its undo has not acted (R12a).
+    fn is_held(&self, step: StepId) -> bool {
+        self.plan.0.step(step).held_for.is_some() && self.steps[step.index()].in_effect && !self.may_be_closed(step)
+    }
+
+    /// Whether a step that begins now begins inside this bracket.
+    fn begins_inside(&self, step: StepId, bracket: StepId) -> bool {
+        let plan = &self.plan.0;
+        self.is_held(bracket)
+            && match plan.step(bracket).held_for {
+                Some(Bracket::Phase) => plan.step(step).phase == plan.step(bracket).phase,
+                Some(Bracket::Run) | None => true,
+            }
     }
 
     /// Whether every guard that can stop a step has held since its scope opened (R14).
@@ -68,10 +95,10 @@ impl Engine {
         let covers = |guard: &GuardId| match &self.plan.0.guard(*guard).scope {
             Scope::Everywhere => true,
             Scope::Phases(phases) => self.plan.0.step(step).phase.is_some_and(|phase| phases.contains(&phase)),
-            // Those that name it are known.
-            Scope::Steps(_) => false,
+            // Those that name it are known; others watch over the brackets that it begins in.
+            Scope::Steps(steps) => steps.iter().any(|bracket| self.begins_inside(step, *bracket)),
         };
-        let named = self.plan.1[step.index()].iter().copied();
+        let named = self.plan.1.of_step[step.index()].iter().copied();
         named.chain(self.plan.0.guard_ids().filter(covers)).all(has_held)
     }
 

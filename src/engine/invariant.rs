@@ -1,6 +1,6 @@
 //! What must be true of every state, checked after every event in debug builds and by the tests.
 
-use super::state::{BaselineState, Goal, JobState, PhaseState, Stage, WayBack};
+use super::state::{BaselineState, Goal, GuardState, JobState, PhaseState, Stage, WayBack};
 use super::{Deadline, Engine};
 use crate::model::{Node, StepOutcome};
 
@@ -10,6 +10,7 @@ pub(crate) fn first_broken(engine: &Engine) -> Option<String> {
         .or_else(|| ramps(engine))
         .or_else(|| counts(engine))
         .or_else(|| way_back(engine))
+        .or_else(|| guards(engine))
         .or_else(|| baseline(engine))
         .or_else(|| endings(engine))
 }
@@ -128,6 +129,18 @@ fn way_back(engine: &Engine) -> Option<String> {
         }
     }
     None
+}
+
+fn guards(engine: &Engine) -> Option<String> {
+    // A pause may come between the last node and the end, which lets all of them sleep.
+    if engine.stage != Stage::Forward || engine.left == 0 {
+        return None;
+    }
+    let astray = engine.plan().guard_ids().find(|guard| {
+        let awake = engine.guards[guard.index()] != GuardState::Asleep;
+        awake != engine.is_in_scope(*guard)
+    })?;
+    Some(format!("the guard `{}` is awake if and only if its scope is open", engine.plan().guard(astray).name))
 }
 
 fn baseline(engine: &Engine) -> Option<String> {

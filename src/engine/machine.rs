@@ -49,22 +49,35 @@ pub struct Engine {
     pub(crate) closed: bool,
 }
 
-/// The plan of an engine, and by step the guards that name it. Two engines are compared by what happened to them, not by
-/// their plans.
+/// The plan of an engine, and which guards name steps. Two engines are compared by what happened to them, not by their
+/// plans.
 #[derive(Clone, Debug)]
-pub(crate) struct PlanRef(pub(crate) Arc<Plan>, pub(crate) Arc<Vec<Vec<GuardId>>>);
+pub(crate) struct PlanRef(pub(crate) Arc<Plan>, pub(crate) Arc<Naming>);
+
+/// The guards that name steps.
+#[derive(Debug)]
+pub(crate) struct Naming {
+    /// By step, those that name it.
+    pub(crate) of_step: Vec<Vec<GuardId>>,
+    /// Those that name a bracket.
+    pub(crate) of_brackets: Vec<GuardId>,
+}
 
 impl PlanRef {
     fn new(plan: Arc<Plan>) -> Self {
-        let mut named = vec![Vec::new(); plan.steps().len()];
+        let mut of_step = vec![Vec::new(); plan.steps().len()];
+        let mut of_brackets = Vec::new();
         for guard in plan.guard_ids() {
             if let Scope::Steps(steps) = &plan.guard(guard).scope {
                 for step in steps {
-                    named[step.index()].push(guard);
+                    of_step[step.index()].push(guard);
+                }
+                if steps.iter().any(|step| plan.step(*step).held_for.is_some()) {
+                    of_brackets.push(guard);
                 }
             }
         }
-        Self(plan, Arc::new(named))
+        Self(plan, Arc::new(Naming { of_step, of_brackets }))
     }
 }
 
@@ -157,6 +170,7 @@ impl Engine {
             Event::OperatorAsked { act } => self.obey(act, &mut out),
         }
         self.go_on(&mut out);
+        self.mind_guards_of_brackets(&mut out);
         self.mind_ramps(&mut out);
         self.mind_clocks(&mut out);
         debug_assert_eq!(invariant::first_broken(self), None, "after {event:?}");
@@ -218,7 +232,7 @@ impl Engine {
         self.plan.0.step_ids().filter(|step| self.steps[step.index()].in_effect)
     }
 
-    /// The brackets that are still held.
+    /// The brackets that are still held, those included that are being closed.
     pub fn brackets_held(&self) -> impl Iterator<Item = StepId> + '_ {
         self.in_effect().filter(|step| self.plan.0.step(*step).held_for.is_some())
     }

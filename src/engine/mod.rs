@@ -28,4 +28,4 @@ pub use machine::{Engine, Standing};
 pub use ramp::RampAt;
 
 /// Raised when the same facts may lead to other decisions than before; journals name the one that wrote them.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;

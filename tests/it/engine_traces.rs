@@ -1172,6 +1172,147 @@ fn a_guard_sleeps_outside_of_its_scope() {
     ");
 }
 
+const HELD: &str = "quiet -> a -> b; undo quiet, a, b; hold quiet phase; phase p = quiet a b; guard g during quiet";
+
+#[test]
+fn a_guard_over_a_bracket_watches_until_its_undo_begins() {
+    let events = ["begin", "held g", "done quiet", "done a", "done b", "breach g", "done quiet"];
+    assert_snapshot!(trace(HELD, &events), @r"
+    begin      | watch g
+    held g     | start quiet#1
+    done quiet | quiet done; start a#1
+    done a     | a done; start b#1
+    done b     | b done; start undo quiet#2; unwatch g
+    breach g   | 
+    done quiet | quiet undone; p over; way back closed; ended succeeded
+    ");
+}
+
+#[test]
+fn a_breach_while_a_bracket_is_held_takes_the_run_back_and_is_judged_no_more() {
+    let events = ["begin", "held g", "done quiet", "breach g", "breach g", "stopped a", "done a", "done quiet"];
+    assert_snapshot!(trace(HELD, &events), @r"
+    begin      | watch g
+    held g     | start quiet#1
+    done quiet | quiet done; start a#1
+    breach g   | g breached; back; stop a#1; hold run; hold phase p
+    breach g   | 
+    stopped a  | start undo a#2
+    done a     | a undone; start undo quiet#2
+    done quiet | quiet undone; unwatch g; ended rolled_back
+    ");
+}
+
+#[test]
+fn a_guard_over_a_bracket_keeps_back_what_would_begin_in_it_after_a_pause_and_a_crash() {
+    let plan = "quiet -> a -> b; x -> y; undo quiet, a, b, x, y; hold quiet phase; phase p = quiet a b; phase q = x y; \
+                beside q; guard g during quiet";
+    let events =
+        ["begin", "held g", "done quiet", "resumed", "done x", "held g", "pause", "done a", "resume", "held g"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin      | watch g; start x#1
+    held g     | start quiet#1
+    done quiet | quiet done; start a#1
+    resumed    | watch g
+    done x     | x done; start y#1
+    held g     | 
+    pause      | paused
+    done a     | a done
+    resume     | continued; watch g
+    held g     | start b#1
+    ");
+}
+
+#[test]
+fn a_guard_over_a_bracket_of_the_run_watches_in_later_phases_and_keeps_them_back() {
+    let plan = "quiet; a; undo quiet, a; hold quiet run; phase p = quiet; phase q = a; guard g during quiet";
+    let events =
+        ["begin", "held g", "resumed", "done quiet", "held g", "breach g", "stopped a", "done a", "done quiet"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin      | watch g
+    held g     | start quiet#1
+    resumed    | watch g
+    done quiet | quiet done; p over
+    held g     | start a#1
+    breach g   | g breached; back; stop a#1; hold run; hold phase q
+    stopped a  | start undo a#2
+    done a     | a undone; start undo quiet#2
+    done quiet | quiet undone; unwatch g; ended rolled_back
+    ");
+}
+
+#[test]
+fn a_guard_over_a_bracket_takes_away_a_question_that_is_open_while_it_is_held() {
+    let plan =
+        "quiet -> ask -> a; undo quiet, a; gate ask; hold quiet phase; phase p = quiet ask a; guard g during quiet";
+    assert_snapshot!(trace(plan, &["begin", "held g", "done quiet", "breach g"]), @r"
+    begin      | watch g
+    held g     | start quiet#1
+    done quiet | quiet done; open gate ask; hold run; hold phase p
+    breach g   | g breached; back; close gate ask; start undo quiet#2
+    ");
+}
+
+#[test]
+fn a_guard_over_a_bracket_watches_on_while_a_pause_keeps_it_from_being_closed() {
+    let events = ["begin", "held g", "done quiet", "done a", "pause", "done b", "breach g"];
+    assert_snapshot!(trace(HELD, &events), @r"
+    begin      | watch g
+    held g     | start quiet#1
+    done quiet | quiet done; start a#1
+    done a     | a done; start b#1
+    pause      | paused
+    done b     | b done; hold run; hold phase p
+    breach g   | g breached; back; start undo b#2
+    ");
+    let events = ["begin", "held g", "done quiet", "done a", "pause", "done b", "resume", "fails quiet", "breach g"];
+    assert_snapshot!(trace(HELD, &events), @r"
+    begin       | watch g
+    held g      | start quiet#1
+    done quiet  | quiet done; start a#1
+    done a      | a done; start b#1
+    pause       | paused
+    done b      | b done; hold run; hold phase p
+    resume      | continued; watch g; start undo quiet#2; unwatch g; release run; release phase p
+    fails quiet | undo quiet failed; paused; hold run; hold phase p
+    breach g    |
+    ");
+}
+
+#[test]
+fn a_guard_over_a_bracket_watches_on_when_a_rollback_inside_it_is_over() {
+    let plan = "quiet -> a -> b; undo quiet, a, b; hold quiet phase; phase p = quiet a b; guard g during quiet; \
+                fail b to a retry 1";
+    let events =
+        ["begin", "held g", "done quiet", "done a", "fails b", "breach g", "done b", "due pass delay", "held g"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin          | watch g
+    held g         | start quiet#1
+    done quiet     | quiet done; start a#1
+    done a         | a done; start b#1
+    fails b        | b failed; back; start undo b#2; hold run; hold phase p
+    breach g       | 
+    done b         | b undone
+    due pass delay | watch g; pass 2; release run; release phase p
+    held g         | start b#3
+    ");
+}
+
+#[test]
+fn nothing_is_held_that_was_found_or_left_out() {
+    let plan = "quiet -> a; undo quiet, a; done_when quiet; hold quiet phase; phase p = quiet a; guard g during quiet";
+    assert_snapshot!(trace(plan, &["begin", "held g", "yes done_when quiet"]), @r"
+    begin               | watch g
+    held g              | ask done_when quiet
+    yes done_when quiet | quiet found; unwatch g; start a#1
+    ");
+    assert_snapshot!(trace(plan, &["begin", "skip quiet", "held g"]), @r"
+    begin      | watch g
+    skip quiet | 
+    held g     | quiet skipped; unwatch g; start a#1
+    ");
+}
+
 #[test]
 fn the_counts_of_a_guard_begin_anew_after_a_pause_and_after_a_rollback() {
     let plan = "a -> b; undo a, b; fail b to a retry 1; guard g";

@@ -122,6 +122,27 @@ fn a_bracket_and_a_way_back_that_is_watched_have_no_bad_ending() {
 }
 
 #[test]
+fn a_guard_over_a_bracket_has_no_bad_ending() {
+    let plan = plan("quiet -> a; undo quiet, a; hold quiet phase; phase p = quiet a; guard g during quiet");
+    let held = |seen: Seen<'_>| seen.engine.brackets_held().next().is_some();
+    let explored = with_rules(explore(&plan))
+        .faults(2)
+        .sometimes("it is breached while only a later step runs", move |seen| {
+            let only_a = seen.engine.in_effect().any(|step| step.index() == 1);
+            held(seen) && only_a && tells(seen, |notice| matches!(notice, Notice::GuardBreached { .. }))
+        })
+        .always("it is not judged where nothing is held and nothing runs", move |seen| {
+            let runs = seen.engine.standing() != Standing::Forward || seen.engine.active_steps().next().is_some();
+            held(seen) || runs || !tells(seen, |notice| matches!(notice, Notice::GuardBreached { .. }))
+        })
+        .sometimes("the bracket does not close", |seen| {
+            tells(seen, |notice| matches!(notice, Notice::UndoFailed { .. }))
+        })
+        .run();
+    assert_snapshot!(told(&explored), @r"565 states: 12 succeeded, 2 refused, 12 rolled_back, 32 stopped");
+}
+
+#[test]
 fn a_phase_with_a_window_and_criteria_has_no_bad_ending() {
     let explored =
         with_rules(explore(&plan("m -> a; manual m; undo a; success a for; phase p = m a; phase_require p; window p")))

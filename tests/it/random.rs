@@ -26,8 +26,9 @@ pub(crate) fn random_plan(dice: &mut Dice, most: usize) -> Arc<Plan> {
         of_phase(dice, &mut draft, &graph, phase);
     }
     baseline(dice, &mut draft, &graph);
+    let brackets: Vec<StepId> = graph.step_ids().filter(|step| draft.steps[step.index()].held_for.is_some()).collect();
     for _ in 0..dice.below(3) {
-        let mut guard = guard(dice, &graph);
+        let mut guard = guard(dice, &graph, &brackets);
         let compares = draft.baseline.is_some() && dice.often(400);
         let require = ConditionId::at(usize::from(compares));
         if let Rule::Condition(watched) = &mut guard.rule {
@@ -351,8 +352,10 @@ fn of_phase(dice: &mut Dice, draft: &mut Draft, graph: &Plan, id: PhaseId) {
     }
 }
 
-fn guard(dice: &mut Dice, graph: &Plan) -> Guard {
-    let steps: Vec<StepId> = graph.step_ids().filter(|_| dice.often(200)).collect();
+fn guard(dice: &mut Dice, graph: &Plan, brackets: &[StepId]) -> Guard {
+    // A bracket is watched over as long as it is held.
+    let often = |step: &StepId| if brackets.contains(step) { 600 } else { 200 };
+    let steps: Vec<StepId> = graph.step_ids().filter(|step| dice.often(often(step))).collect();
     let phases: Vec<PhaseId> = graph.phase_ids().filter(|_| dice.often(500)).collect();
     let (scope, nodes) = match dice.below(3) {
         0 if !steps.is_empty() => {

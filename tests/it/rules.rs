@@ -301,6 +301,7 @@ impl Rules {
             Notice::StepSettled { step, .. } => {
                 self.settled.insert(step);
             }
+            Notice::GuardBreached { guard } => return self.breach(guard, engine),
             Notice::RollbackStarted { target, widened, .. } => self.go_back(target, widened),
             Notice::StepStalled { step } => {
                 self.reach("stalled");
@@ -328,6 +329,20 @@ impl Rules {
             Notice::RunFinished { .. } => return self.end(engine),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A guard that names steps is judged until they are settled; over a bracket as long as that is held.
+    fn breach(&mut self, guard: GuardId, engine: &Engine) -> Result<(), String> {
+        let plan = Arc::clone(&self.plan);
+        let Scope::Steps(steps) = &plan.guard(guard).scope else { return Ok(()) };
+        if steps.iter().any(|step| !self.settled.contains(step)) {
+            return Ok(());
+        }
+        if !engine.brackets_held().any(|bracket| steps.contains(&bracket)) {
+            return Err(format!("the guard `{}` is breached and nothing of its scope is left", plan.guard(guard).name));
+        }
+        self.reach("breached while a bracket is held");
         Ok(())
     }
 

@@ -58,6 +58,7 @@ const REACHED: &[&str] = &[
     "held after a phase",
     "paused",
     "breached",
+    "breached while a bracket is held",
     "warned",
     "blind",
     "no-go",

@@ -21,7 +21,7 @@ impl Engine {
     }
 
     /// Whether a bracket is closed, or may be because somebody began to.
-    fn may_be_closed(&self, step: StepId) -> bool {
+    pub(crate) fn may_be_closed(&self, step: StepId) -> bool {
         let closing = |job: &Job| job.goal == Goal::Release && job.has_acted();
         self.steps[step.index()].released || self.unreleased.contains(&step) || self.job(step).is_some_and(closing)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{About, Draft, Guard, Included, Node, Phase, Plan, PlanError, Probe, Step, Target};
+use super::{About, Bracket, Draft, Guard, Included, Node, Phase, Plan, PlanError, Probe, Step, Target};
 use crate::model::{Budget, Condition, ConditionId, Criterion, GuardId, PhaseId, ProbeId, StepId, VarDecl};
 
 impl Plan {
@@ -100,6 +100,17 @@ impl Plan {
         match node {
             Node::Step(step) => &self.step(step).name,
             Node::PhaseStart(phase) | Node::PhaseEnd(phase) => &self.phase(phase).name,
+        }
+    }
+
+    /// Where a guard that names this step leaves it: where it is settled or, if it is a bracket, at the end of its phase;
+    /// none for a bracket of the run (R12a).
+    pub fn watched_until(&self, id: StepId) -> Option<NodeIndex> {
+        let step = self.step(id);
+        match (step.held_for, step.phase) {
+            (None, _) => Some(self.step_node(id)),
+            (Some(Bracket::Phase), Some(phase)) => Some(self.phase_nodes(phase).1),
+            (Some(Bracket::Phase), None) | (Some(Bracket::Run), _) => None,
         }
     }
 

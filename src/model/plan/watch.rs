@@ -85,7 +85,7 @@ pub enum Scope {
     Everywhere,
     /// From the start to the end of these phases.
     Phases(Vec<PhaseId>),
-    /// From the start to the settling of these steps.
+    /// From the start to the settling of these steps; of a bracket, until it is closed (R12a).
     Steps(Vec<StepId>),
 }
 

@@ -81,14 +81,15 @@ fn add(starts: &mut Vec<Start>, trigger: Trigger, rollback: &Rollback, when: imp
 }
 
 fn awake(plan: &Plan, guard: GuardId) -> When {
-    let ends: Vec<NodeIndex> = match &plan.guard(guard).scope {
-        Scope::Everywhere => return When::Always,
-        Scope::Phases(phases) => phases.iter().map(|&phase| plan.phase_nodes(phase).1).collect(),
-        Scope::Steps(steps) => steps.iter().map(|&step| plan.step_node(step)).collect(),
+    let ends: Option<Vec<NodeIndex>> = match &plan.guard(guard).scope {
+        Scope::Everywhere => None,
+        Scope::Phases(phases) => Some(phases.iter().map(|&phase| plan.phase_nodes(phase).1).collect()),
+        Scope::Steps(steps) => steps.iter().map(|&step| plan.watched_until(step)).collect(),
     };
-    match ends[..] {
-        [one] => When::Before(one),
-        _ => When::BeforeAll(ends),
+    match ends.as_deref() {
+        None => When::Always,
+        Some([one]) => When::Before(*one),
+        Some(ends) => When::BeforeAll(ends.to_vec()),
     }
 }
 

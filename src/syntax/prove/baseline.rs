@@ -104,7 +104,9 @@ impl Upstream {
         let over = |scope: &Scope| match scope {
             Scope::Everywhere => false,
             Scope::Phases(phases) => phases.iter().all(|&phase| self.has_phase(plan, phase)),
-            Scope::Steps(steps) => steps.iter().all(|&step| self.has_step(plan, step)),
+            Scope::Steps(steps) => {
+                steps.iter().all(|&step| plan.watched_until(step).is_some_and(|end| self.0[end.index()]))
+            }
         };
         let early = plan.guard_ids().filter(|id| over(&plan.guard(*id).scope));
         let conditions = early.flat_map(|id| {

@@ -4,9 +4,9 @@ use miette::Diagnostic;
 
 use super::prove;
 use crate::model::{
-    Action, Bounds, Gate, Guard, Http, Interrupts, NoData, OnBreach, OnDoubt, OnNo, Policy, Probe, ProbeAs, ProbeId,
-    ProbeSource, Retry, Rollback, Rule, RunCommand, Scope, Span, StepId, Target, Template, Then, Wait, Watched,
-    WayHome,
+    Action, Bounds, Bracket, Gate, Guard, Http, Interrupts, NoData, OnBreach, OnDoubt, OnNo, Policy, Probe, ProbeAs,
+    ProbeId, ProbeSource, Retry, Rollback, Rule, RunCommand, Scope, Span, StepId, Target, Template, Then, Wait,
+    Watched, WayHome,
 };
 use crate::syntax::sketch::{Sketch, run, undo};
 use crate::syntax::{Finding, Places};
@@ -231,6 +231,36 @@ fn every_trigger_with_a_policy_is_asked_about_the_point_of_no_return() {
         ["a crash leaves `drop` in doubt", "`again` is answered no", "phase `end` fails", "guard `errors` is breached"],
         "the run timeout has no policy key"
     );
+}
+
+/// A step that a guard names, a gate, and what cannot be undone: in one phase, or in a second one.
+fn guarded_step(held_for: Option<Bracket>, phases: usize) -> Vec<String> {
+    let mut sketch = Sketch::new();
+    sketch.phase("one");
+    sound(&mut sketch, "quiet", &[]).edit(|step| step.held_for = held_for);
+    sketch.step("ask", &["quiet"]).gate();
+    if phases == 2 {
+        sketch.phase("two");
+    }
+    no_return(&mut sketch, "drop", &["ask"]);
+    let calm = sketch.criterion("calm", None).condition;
+    sketch.draft.guards.push(Guard {
+        name: "errors".into(),
+        scope: Scope::Steps(vec![StepId::at(0)]),
+        rule: Rule::Condition(Watched { every: secs(1), require: calm, warn: None, failures: 2, of: 3 }),
+        no_data: NoData::Fail,
+        on_breach: OnBreach::Rollback(Rollback::TO_START),
+        remedy: None,
+    });
+    codes(&sketch)
+}
+
+#[test]
+fn a_guard_over_a_bracket_may_breach_as_long_as_that_is_held() {
+    assert!(guarded_step(None, 1).is_empty(), "it sleeps by then");
+    assert_eq!(guarded_step(Some(Bracket::Phase), 1), ["back_over_no_return"]);
+    assert!(guarded_step(Some(Bracket::Phase), 2).is_empty(), "the phase is over before");
+    assert_eq!(guarded_step(Some(Bracket::Run), 2), ["back_over_no_return"]);
 }
 
 #[test]

@@ -112,7 +112,11 @@ pub(in crate::syntax) static GUARD: Table = Table {
     doc: "A condition watched all the time in its scope; a breach stops the way forward.",
     keys: &[
         key("phases", List(&REFERENCE, 1), "Awake from the start to the end of these; default: the whole way forward."),
-        key("steps", List(&REFERENCE, 1), "Awake from the start to the settling of these."),
+        key(
+            "steps",
+            List(&REFERENCE, 1),
+            "Awake from the start to the settling of these; of a bracket, until it is closed.",
+        ),
         key("every", BOUND, "How often it is judged; default: the longest interval of its probes."),
         key("require", EXPRESSION, "What must hold.").required(),
         key("warn", EXPRESSION, "What must hold, or it is told; nothing else follows. Counted as `require` is."),
@@ -139,7 +143,11 @@ pub(in crate::syntax) static BUDGET: Table = Table {
             List(&REFERENCE, 1),
             "Counted from the start to the end of these; default: the whole way forward.",
         ),
-        key("steps", List(&REFERENCE, 1), "Counted from the start to the settling of these."),
+        key(
+            "steps",
+            List(&REFERENCE, 1),
+            "Counted from the start to the settling of these; of a bracket, until it is closed.",
+        ),
         key("bad", REFERENCE, "The probe that counts what went wrong.").required(),
         key("total", REFERENCE, "The probe that counts all that happened; a share needs it."),
         key(

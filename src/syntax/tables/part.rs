@@ -33,7 +33,11 @@ pub(in crate::syntax) static PART_FILE: Table = Table {
         key("vars", Map(Form::Name, &Either(&[Plain, Shape::Table(&VAR)])), "What it must be given, or finds."),
         key("preflight", List(&Shape::Table(&CRITERION), 0), "What must hold before anything is started."),
         key("probe", Map(Form::Name, &Shape::Table(&PROBE)), "Read-only measurements."),
-        key("guard", Map(Form::Name, &Shape::Table(&GUARD)), "Conditions watched while its steps run."),
+        key(
+            "guard",
+            Map(Form::Name, &Shape::Table(&GUARD)),
+            "Conditions watched while its steps run and its brackets are held.",
+        ),
         key("step", Map(Form::Name, &Shape::Table(&STEP)), "Units of work.").required(),
     ],
     one_of: &[],
