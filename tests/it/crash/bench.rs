@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
+use crate::support::processes;
+pub(super) use crate::support::processes::kill;
+
 pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_runbook");
 
 /// No test waits longer for anything; a limit only so that what is broken fails and does not hang.
@@ -177,23 +180,12 @@ impl Bench {
 
     /// The keepers of runs in this place.
     pub(super) fn keepers(&self) -> Vec<i32> {
-        let state = self.state.as_os_str().as_encoded_bytes().to_owned();
-        let keeps = |line: &[u8]| {
-            let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-            words.get(1) == Some(&b"__keeper".as_slice()) && words.get(3).is_some_and(|dir| dir.starts_with(&state))
-        };
-        pids()
-            .filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| keeps(&line)) && runs(*pid))
-            .collect()
+        processes::keepers(&self.state)
     }
 
     /// Processes that steps of runs in this place have started, and what those have started.
     pub(super) fn alive(&self) -> Vec<i32> {
-        let tag = format!("RUNBOOK_RUN_DIR={}/", self.state.display());
-        let tagged = |text: &[u8]| text.split(|byte| *byte == 0).any(|pair| pair.starts_with(tag.as_bytes()));
-        pids()
-            .filter(|pid| fs::read(format!("/proc/{pid}/environ")).is_ok_and(|text| tagged(&text)) && runs(*pid))
-            .collect()
+        processes::of_steps(&self.state)
     }
 
     /// Waits until it is so.
@@ -226,25 +218,6 @@ pub(super) fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> 
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// SIGKILL.
-pub(super) fn kill(pid: i32) {
-    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-        // One that has just ended needs no killing.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
-}
-
-fn pids() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").expect("every Linux has /proc");
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-}
-
-/// Whether a process is there and no zombie.
-pub(super) fn runs(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().next()).is_some_and(|state| state != "Z")
 }
 
 /// Chance with a seed (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: `SplitMix64`).
