@@ -69,13 +69,16 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What a process is told beside the variables of the run: those of its part under the names that they have there.
+    /// What a process is told beside the variables of the run: those of its part under the names that they have there, and
+    /// what the part is called.
     fn run_env(&mut self, of: Fields<'t>) -> BTreeMap<String, Template> {
         let mut env = self.templates(of, "env", Place::Private);
-        for parameter in self.file().part.iter().flat_map(|part| &part.parameters) {
+        let Some(part) = self.file().part else { return env };
+        for parameter in &part.parameters {
             let value = Template(format!("{{{{vars.{}}}}}", parameter.name));
             env.insert(format!("RUNBOOK_VAR_{}", parameter.written.to_ascii_uppercase()), value);
         }
+        env.insert("RUNBOOK_PART".to_owned(), Template(part.name.to_owned()));
         env
     }
 

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use serde_json::Value as Json;
+
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const HEAD: &str = "format = 1\n[runbook]\nname = \"verbs\"\ntimeout = \"10m\"\nrollback_timeout = \"10m\"\n\
                     [defaults]\ntimeout = \"30s\"\nkill_after = \"1s\"\n";
@@ -37,7 +40,8 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
         command.envs(env.iter().copied());
         command.args(words).current_dir(self.0.path()).env("RUNBOOK_STATE_DIR", self.path("state"));
-        let output = command.output().expect("it runs");
+        // One that waits for people waits for ever.
+        let output = command.timeout(PATIENCE).output().expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{words:?}\n{out}\n{err}");

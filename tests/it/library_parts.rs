@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::cli::Bench;
+use super::support::processes;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -30,6 +31,81 @@ fn bench(part: &str, with: &str, sequence: &str, tables: &str) -> Bench {
     bench
 }
 
+/// Programs that stand still at the n-th call that a step makes of any of them, as long as `hold` says a number.
+struct Holding<'b> {
+    bench: &'b Bench,
+    path: String,
+}
+
+impl<'b> Holding<'b> {
+    fn new(bench: &'b Bench, programs: &[&str]) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let usual = std::env::var("PATH").expect("there is one");
+        let here = bench.path("").display().to_string();
+        fs::create_dir(bench.path("bin")).expect("a folder");
+        for program in programs {
+            let script = format!(
+                "#!/bin/sh\nPATH='{usual}'\ncd_='{here}'\n\
+                 if [ -n \"${{RUNBOOK_STEP:-}}\" ] && at=$(cat \"$cd_/hold\" 2>/dev/null); then\n\
+                 echo {program} >>\"$cd_/calls\"\n\
+                 [ \"$(wc -l <\"$cd_/calls\")\" -lt \"$at\" ] || {{ : >\"$cd_/held\"; exec sleep 1000; }}\nfi\n\
+                 exec {program} \"$@\"\n"
+            );
+            fs::write(bench.path("bin").join(program), script).expect("written");
+            let mode = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(bench.path("bin").join(program), mode).expect("it is ours");
+        }
+        Self { bench, path: format!("{here}/bin:{usual}") }
+    }
+
+    /// A run whose host goes down at that call and that is taken up; whether there was such a call.
+    fn cut_off_at(&self, call: usize) -> bool {
+        self.does_cut_off_at(&["exec", "verbs.toml"], 0, call)
+    }
+
+    /// The same of a run that is taken back.
+    fn taken_back_cut_off_at(&self, call: usize) -> bool {
+        self.does_cut_off_at(&["rollback", "--reason", "enough"], 4, call)
+    }
+
+    fn does_cut_off_at(&self, words: &[&str], resumed: i32, call: usize) -> bool {
+        let bench = self.bench;
+        for left in ["calls", "held"] {
+            let _ = fs::remove_file(bench.path(left));
+        }
+        fs::write(bench.path("hold"), call.to_string()).expect("written");
+        let mut run = Command::new(env!("CARGO_BIN_EXE_runbook"))
+            .args(words)
+            .current_dir(bench.path(""))
+            .env("RUNBOOK_STATE_DIR", bench.path("state"))
+            .env("PATH", &self.path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut code = None;
+        until("the run stands still, or ends", || {
+            code = run.try_wait().expect("it is our child");
+            code.is_some() || bench.path("held").exists()
+        });
+        fs::remove_file(bench.path("hold")).expect("it is there");
+        if let Some(code) = code {
+            assert!(code.success(), "nothing stood in its way");
+            return false;
+        }
+        processes::kill_all(&mut run, &bench.path("state"));
+        bench.does_with(&[("PATH", &self.path)], &["resume"], resumed);
+        true
+    }
+}
+
+/// What lies in a folder and has this in its name.
+fn left(folder: &Path, of: &str) -> Vec<String> {
+    let names = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| name.contains(of) && Path::new(name).extension().is_none_or(|of| of != "toml")).collect()
+}
+
 /// A server of a test; ends when it is dropped.
 struct Server(Child);
 
@@ -40,7 +116,7 @@ impl Drop for Server {
     }
 }
 
-fn until(what: &str, so: impl Fn() -> bool) {
+fn until(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
         assert!(began.elapsed() < PATIENCE, "never: {what}");
@@ -107,11 +183,71 @@ fn sessions_are_carried_with_their_ends_and_taken_away_again() {
     bench.does(&["rollback", "--reason", "enough"], 0);
     assert_eq!(new.says("DBSIZE\nGET mine\n"), "(integer) 1\n\"1\"\n");
     assert_eq!(old.says("DBSIZE\n"), "(integer) 5\n");
-    let left = fs::read_dir(bench.path("")).expect("a folder").map(|entry| entry.expect("an entry").file_name());
-    let left: Vec<_> = left
-        .filter(|name| name.to_string_lossy().starts_with("redis-sessions.") && name != "redis-sessions.toml")
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(left(&bench.path(""), "redis-sessions"), Vec::<String>::new());
+}
+
+#[test]
+fn wherever_a_run_is_cut_off_sessions_are_carried_when_it_is_taken_up_and_taken_away_again() {
+    let bench = redis_bench("", "[\"it\"]");
+    let (old, new) = (Redis::start(&bench, "old.sock"), Redis::start(&bench, "new.sock"));
+    old.says(KEYS);
+    new.says("SET mine 1\n");
+    let holding = Holding::new(&bench, &["redis-cli", "mv", "rm", "sync"]);
+    let look = "PEXPIRETIME session:1\nHGET session:2 b\nGET \"session:\\n\\t\\x00\"\nGET \"session:a b\"\n";
+    let mut call = 1;
+    while holding.cut_off_at(call) {
+        assert_eq!(new.says(look), old.says(look), "cut off at call {call}");
+        bench.does(&["rollback", "--reason", "enough"], 0);
+        assert_eq!(new.says("DBSIZE\nGET mine\n"), "(integer) 1\n\"1\"\n", "cut off at call {call}");
+        assert_eq!(left(&bench.path(""), "redis-sessions"), Vec::<String>::new(), "cut off at call {call}");
+        call += 1;
+    }
+    assert!(call > 10, "{call}");
+    let mut call = 1;
+    while holding.taken_back_cut_off_at(call) {
+        assert_eq!(new.says("DBSIZE\nGET mine\n"), "(integer) 1\n\"1\"\n", "cut off at call {call}");
+        assert_eq!(left(&bench.path(""), "redis-sessions"), Vec::<String>::new(), "cut off at call {call}");
+        bench.does(&["exec", "verbs.toml"], 0);
+        call += 1;
+    }
+    assert!(call > 5, "{call}");
+}
+
+#[test]
+fn keys_that_come_to_the_new_server_between_two_passes_are_neither_replaced_nor_taken_away() {
+    let steps = "[step.between]\neffect = \"none\"\n\
+                 run = \"if test -e again; then redis-cli -s new.sock set session:1 theirs; fi; : >again\"\n\
+                 [step.fail]\nrun = \"false\"\neffect = \"none\"\non_failure = { rollback_to = \"it_export\", then = { retry = 1 } }\n";
+    let bench = redis_bench(steps, "[\"it_export\", \"between\", \"it_import\", \"fail\"]");
+    let (old, new) = (Redis::start(&bench, "old.sock"), Redis::start(&bench, "new.sock"));
+    old.says(KEYS);
+    let (out, _) = bench.does(&["exec", "verbs.toml"], 4);
+    assert!(out.contains("the new server has 1 of these keys already"), "{out}");
+    assert_eq!(new.says("DBSIZE\nGET session:1\n"), "(integer) 1\n\"theirs\"\n");
+    assert_eq!(left(&bench.path(""), "redis-sessions"), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_run_has_carried_and_kept_is_in_nobody_s_way_afterwards() {
+    // The same part twice, and then another run while the first one's files are still there.
+    let other = "[part.more]\nuse = \"redis-sessions.toml\"\nwith = { old = 'redis-cli -s old.sock', new = 'redis-cli -s new.sock', pattern = 'cart:*' }\n";
+    let bench = redis_bench(other, "[\"it\", \"more\"]");
+    let (old, new) = (Redis::start(&bench, "old.sock"), Redis::start(&bench, "new.sock"));
+    old.says(&format!("{KEYS}SET cart:1 full\n"));
+    bench.does(&["exec", "verbs.toml"], 0);
+    assert_eq!(new.says("DBSIZE\nGET cart:1\n"), "(integer) 5\n\"full\"\n");
+    let first = bench.run();
+    let kept = left(&bench.path(""), &first);
+    assert!(kept.len() > 4, "{kept:?}");
+    // They have come to the end of their life there.
+    new.says("FLUSHALL\n");
+    old.says("DEL session:1\nSET session:3 late\n");
+    bench.does(&["exec", "verbs.toml", "--close", &first], 0);
+    assert_eq!(new.says("DBSIZE\nGET session:3\n"), "(integer) 5\n\"late\"\n");
+    new.says("SET session:1 theirs\n");
+    bench.does(&["rollback", "--reason", "enough"], 0);
+    assert_eq!(new.says("DBSIZE\nGET session:1\n"), "(integer) 1\n\"theirs\"\n", "only what this run has carried");
+    assert_eq!(left(&bench.path(""), "redis-sessions"), kept, "the first one's are there until somebody removes them");
 }
 
 #[test]

@@ -159,3 +159,20 @@ fn a_part_cannot_be_begun_by_itself() {
     let (_, err) = bench.does(&["exec", "carry.toml"], 2);
     assert!(err.contains("this is a part, not a runbook"), "{err}");
 }
+
+#[test]
+fn what_a_part_runs_knows_what_the_part_is_called_and_nothing_else_does() {
+    let part = "format = 1\n[part]\nsummary = \"Says its name\"\nsequence = [\"say\"]\n[defaults]\ntimeout = \"10s\"\n\
+                [probe.name]\nrun = 'echo \"$RUNBOOK_PART of $RUNBOOK_RUN_ID\"'\nas = \"text\"\n\
+                [step.say]\nrun = 'echo \"$RUNBOOK_PART of $RUNBOOK_RUN_ID\"'\neffect = \"none\"\n\
+                outputs = { name = \"stdout\" }\nsuccess = [\"probe.name == steps.say.outputs.name\"]\n";
+    let bench = Bench::new(
+        "[part.one]\nuse = \"part.toml\"\n[part.two]\nuse = \"part.toml\"\n[phase.all]\nsequence = [\"one\", \"two\", \"own\"]\n\
+         [step.own]\nrun = 'test -z \"${RUNBOOK_PART:-}\"'\neffect = \"none\"\n\
+         success = [\"probe.one_name.startsWith('one of ')\", \"steps.two_say.outputs.name.startsWith('two of ')\"]\n",
+    );
+    fs::write(bench.path("part.toml"), part).expect("written");
+    let text = fs::read_to_string(bench.path("verbs.toml")).expect("written");
+    fs::write(bench.path("verbs.toml"), text.replace("[defaults]", "phases = [\"all\"]\n[defaults]")).expect("written");
+    bench.does(&["exec", "verbs.toml"], 0);
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::cli::Bench;
-use super::{Command, Server, Stdio, bench, until};
+use super::{Command, Holding, Server, Stdio, bench, left, until};
 
 const FAILS: &str = "[step.fail]\nrun = \"false\"\neffect = \"none\"\n";
 
@@ -84,14 +84,16 @@ fn keys_of_etcd_are_carried_byte_for_byte_and_what_was_there_is_put_back() {
     assert_eq!((source.len(), carried.len()), (6, 8), "{carried:?}");
     assert!(source.iter().all(|line| carried.contains(line)), "{source:?}\n{carried:?}");
     assert_eq!(new.ctl(&["get", "--print-value-only", "/next/only-here"]).1, "stays\n");
-    for file in ["etcd-config.do", "etcd-config.undo"] {
-        let mode = fs::metadata(bench.path(file)).expect("it is kept").permissions().mode();
+    let kept = left(&bench.path(""), "etcd-config");
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    for file in kept {
+        let mode = fs::metadata(bench.path(&file)).expect("it is kept").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     bench.does(&["rollback", "--reason", "enough"], 0);
     assert_eq!(new.holds("/next/"), before);
     assert_eq!(old.holds("/shop/"), source);
-    assert!(!bench.path("etcd-config.do").exists() && !bench.path("etcd-config.undo").exists());
+    assert_eq!(left(&bench.path(""), "etcd-config"), Vec::<String>::new());
     nowhere(&bench, "hunter2-secret");
     nowhere(&bench, "what-was-there");
 }
@@ -124,6 +126,37 @@ fn a_run_that_is_killed_while_keys_of_etcd_are_carried_is_taken_up_and_still_kno
     assert!(source.iter().all(|line| carried.contains(line)), "{source:?}\n{carried:?}");
     bench.does(&["rollback", "--reason", "enough"], 0);
     assert_eq!(new.holds("/next/"), before);
+}
+
+#[test]
+fn wherever_a_run_is_cut_off_keys_of_etcd_are_carried_when_it_is_taken_up_and_put_back_again() {
+    let (bench, old, new) = etcd_bench("[\"it\"]", "");
+    let (source, before) = (old.holds("/shop/"), new.holds("/next/"));
+    let holding = Holding::new(&bench, &["etcdctl", "mv", "rm", "sync"]);
+    let mut call = 1;
+    while holding.cut_off_at(call) {
+        let carried = new.holds("/next/");
+        assert!(source.iter().all(|line| carried.contains(line)), "cut off at call {call}: {carried:?}");
+        bench.does(&["rollback", "--reason", "enough"], 0);
+        assert_eq!(new.holds("/next/"), before, "cut off at call {call}");
+        assert_eq!(left(&bench.path(""), "etcd-config"), Vec::<String>::new(), "cut off at call {call}");
+        call += 1;
+    }
+    assert!(call > 10, "{call}");
+}
+
+#[test]
+fn a_later_run_puts_back_the_keys_that_it_found_itself() {
+    let (bench, old, new) = etcd_bench("[\"it\"]", "");
+    bench.does(&["exec", "verbs.toml"], 0);
+    let (first, carried) = (bench.run(), new.holds("/next/"));
+    let kept = left(&bench.path(""), "etcd-config");
+    old.put("/shop/password", "changed");
+    bench.does(&["exec", "verbs.toml", "--close", &first], 0);
+    assert_ne!(new.holds("/next/"), carried);
+    bench.does(&["rollback", "--reason", "enough"], 0);
+    assert_eq!(new.holds("/next/"), carried);
+    assert_eq!(left(&bench.path(""), "etcd-config"), kept, "the first one's are there until somebody removes them");
 }
 
 #[test]
@@ -182,11 +215,52 @@ fn a_failure_behind_a_replaced_environment_file_puts_the_old_one_back_by_itself(
 }
 
 #[test]
-fn what_an_earlier_run_kept_of_an_environment_file_is_not_written_over() {
+fn wherever_a_run_is_cut_off_an_environment_file_is_replaced_when_it_is_taken_up_and_put_back_again() {
     let bench = env_bench("[\"it\"]", "");
-    fs::write(bench.path("etc dir/shop.env.before"), "earlier").expect("written");
-    let (out, _) = bench.does(&["exec", "verbs.toml"], 4);
-    assert!(out.contains("what an earlier run kept"), "{out}");
-    assert_eq!(env_file(&bench), (OLD.to_vec(), 0o640));
-    assert_eq!(fs::read(bench.path("etc dir/shop.env.before")).expect("it is there"), b"earlier");
+    let holding = Holding::new(&bench, &["cp", "cat", "mv", "sync", "rm"]);
+    let mut call = 1;
+    while holding.cut_off_at(call) {
+        assert_eq!(env_file(&bench), (NEW.to_vec(), 0o640), "cut off at call {call}");
+        bench.does(&["rollback", "--reason", "enough"], 0);
+        assert_eq!(env_file(&bench), (OLD.to_vec(), 0o640), "cut off at call {call}");
+        assert_eq!(fs::read_dir(bench.path("etc dir")).expect("a folder").count(), 1, "cut off at call {call}");
+        call += 1;
+    }
+    assert_eq!(call, 10, "four calls to keep it, five to replace it");
+    let mut call = 1;
+    while holding.taken_back_cut_off_at(call) {
+        assert_eq!(env_file(&bench), (OLD.to_vec(), 0o640), "cut off at call {call}");
+        assert_eq!(fs::read_dir(bench.path("etc dir")).expect("a folder").count(), 1, "cut off at call {call}");
+        bench.does(&["exec", "verbs.toml"], 0);
+        call += 1;
+    }
+    assert_eq!(call, 6, "four calls to put it back, one to remove what was kept");
+}
+
+#[test]
+fn a_later_run_puts_back_the_bytes_that_it_found_itself() {
+    let bench = env_bench("[\"it\"]", "");
+    bench.does(&["exec", "verbs.toml"], 0);
+    let first = bench.run();
+    fs::write(bench.path("new.env"), "URL=http://newer\n").expect("written");
+    bench.does(&["exec", "verbs.toml", "--close", &first], 0);
+    assert_eq!(env_file(&bench).0, b"URL=http://newer\n");
+    bench.does(&["rollback", "--reason", "enough"], 0);
+    assert_eq!(env_file(&bench), (NEW.to_vec(), 0o640));
+    let kept = left(&bench.path("etc dir"), ".before");
+    assert_eq!(kept, [format!("shop.env.{first}.it.before")]);
+    assert_eq!(fs::read(bench.path("etc dir").join(&kept[0])).expect("it is there"), OLD);
+}
+
+#[test]
+fn a_path_that_no_command_could_name_safely_is_refused_before_anything_happens() {
+    for (path, why) in [("etc dir/shop.env", "the path is not absolute"), ("/tmp/it's", "the path has a quote in it")] {
+        let bench = env_bench("[\"it\"]", "");
+        let text = fs::read_to_string(bench.path("verbs.toml")).expect("readable");
+        let (before, rest) = text.split_once("path = '").expect("it gives one");
+        let (_, rest) = rest.split_once('\'').expect("it ends");
+        fs::write(bench.path("verbs.toml"), format!("{before}path = \"{path}\"{rest}")).expect("written");
+        let (out, _) = bench.does(&["exec", "verbs.toml"], 4);
+        assert!(out.contains(why), "{out}");
+    }
 }
