@@ -30,7 +30,7 @@ pub enum Event {
         /// What the samples say.
         verdict: Verdict,
     },
-    /// A watched guard held for the first time since its watch began.
+    /// A watched guard held for the first time since its watch began; or was asked, and ignores that there was no data.
     GuardHeld {
         /// Which.
         guard: GuardId,

@@ -335,7 +335,8 @@ impl Account {
             (true, Over::No) => Verdict::Holds,
         };
         watch.verdict = Some(verdict);
-        let held = verdict == Verdict::Holds && !watch.has_held;
+        let waves_through = verdict == Verdict::NoData && self.no_data == NoData::Ignore;
+        let held = !watch.has_held && (verdict == Verdict::Holds || waves_through);
         watch.has_held |= held;
         let told = std::mem::replace(&mut watch.told, over);
         let (was_missing, is_missing) = (counts_as(NoData::Fail, before), counts_as(NoData::Fail, watch.without_data));

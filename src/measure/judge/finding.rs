@@ -14,7 +14,7 @@ pub enum Finding<K> {
         /// By which values, for people.
         evidence: String,
     },
-    /// A guard held for the first time since its watch began.
+    /// A guard held for the first time since its watch began; or was asked, and ignores that there was no data.
     GuardHeld {
         /// Which.
         guard: GuardId,

@@ -174,13 +174,16 @@ impl Watch {
         self.probes.iter_mut().for_each(|seen| seen.is_new = false);
         self.verdict = Some(verdict);
         self.evidence = evidence;
-        if verdict != Verdict::NoData || rule.no_data != NoData::Ignore && !self.is_filling(rule, now) {
+        let is_filling = self.is_filling(rule, now);
+        if verdict != Verdict::NoData || rule.no_data != NoData::Ignore && !is_filling {
             self.last.push_back(verdict);
             while self.last.len() > rule.of as usize {
                 self.last.pop_front();
             }
         }
-        let held = verdict == Verdict::Holds && !self.has_held;
+        // Whoever ignores that there is no data does not wait for some either: it was asked, and did not object.
+        let waves_through = verdict == Verdict::NoData && rule.no_data == NoData::Ignore && !is_filling;
+        let held = !self.has_held && (verdict == Verdict::Holds || waves_through);
         self.has_held |= held;
         let reached = |count: u32| count >= rule.failures;
         let (was_breached, was_blind) = (self.is_breached, self.is_blind);

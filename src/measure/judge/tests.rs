@@ -396,12 +396,17 @@ fn a_guard_warns_once_says_once_that_it_is_well_again_and_breaches_all_the_same(
 
 #[test]
 fn no_data_warns_only_where_it_counts_as_failing() {
-    for (policy, last) in [(NoData::Fail, "g3 breached, g3 warned"), (NoData::Ignore, ""), (NoData::Pause, "g3 blind")]
-    {
+    #[rustfmt::skip]
+    let table = [
+        (NoData::Fail,   ["",        "g3 breached, g3 warned"]),
+        (NoData::Ignore, ["g3 held", ""]),
+        (NoData::Pause,  ["",        "g3 blind"]),
+    ];
+    for (policy, [first, second]) in table {
         let mut bench = with(policy);
         bench.watch(3, 0);
-        assert_eq!(bench.sample('a', 1000, -1), "", "{policy:?}");
-        assert_eq!(bench.sample('a', 2000, -1), last, "{policy:?}");
+        assert_eq!(bench.sample('a', 1000, -1), first, "{policy:?}");
+        assert_eq!(bench.sample('a', 2000, -1), second, "{policy:?}");
     }
 }
 
@@ -420,7 +425,8 @@ fn no_data_fails_a_guard_or_is_ignored_or_makes_it_blind() {
     #[rustfmt::skip]
     let table = [
         (NoData::Fail,   ["", "g0 breached", "", "g0 held", ""]),
-        (NoData::Ignore, ["", "",            "", "g0 held", ""]),
+        // Whoever ignores it lets steps begin without, too.
+        (NoData::Ignore, ["g0 held", "",     "", "",        ""]),
         (NoData::Pause,  ["", "g0 blind",    "", "g0 held", ""]),
     ];
     for (policy, story) in table {
@@ -630,4 +636,14 @@ fn a_guard_that_has_never_held_counts_no_missing_history_before_it_could_be_ther
     assert_eq!(bench.sample('a', 14_000, 1), "g2 held");
     assert_eq!(bench.sample('a', 15_000, 9000), "");
     assert_eq!(bench.sample('a', 16_000, 9001), "g2 breached");
+}
+
+#[test]
+fn a_guard_that_ignores_no_data_waits_for_its_history_and_no_longer() {
+    let mut bench = with(NoData::Ignore);
+    bench.watch(2, 1000);
+    for second in 1..=10 {
+        assert_eq!(bench.sample('a', second * 1000, -1), "", "{second}");
+    }
+    assert_eq!(bench.sample('a', 11_000, -1), "g2 held");
 }

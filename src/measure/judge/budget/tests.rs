@@ -203,6 +203,14 @@ fn no_data_for_three_rounds_counts_as_no_data_says() {
 }
 
 #[test]
+fn a_budget_that_ignores_no_data_lets_steps_begin_without_any() {
+    for (no_data, first) in [(NoData::Fail, ""), (NoData::Ignore, " held"), (NoData::Pause, "")] {
+        let mut lost = with(count(10), None, no_data, OnBreach::Pause);
+        assert_eq!(lost.bad(1, -1, None), format!("a counter has no data; 0 of 10 spent (0%){first}"), "{no_data:?}");
+    }
+}
+
+#[test]
 fn a_share_is_taken_of_what_happened_so_far_and_of_a_least_total_before() {
     // 1%, of 1,000 at least: ten are allowed from the beginning.
     let mut lost = bench(share(0.01, 1000.0), None);
