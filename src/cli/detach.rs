@@ -167,6 +167,8 @@ fn has_begun(notice: &Notice) -> bool {
         | Notice::RunFinished { .. }
         | Notice::PhaseStarted { .. }
         | Notice::WindowClosed { .. }
+        | Notice::GuardAwaited { .. }
+        | Notice::AnswerAwaited { .. }
         | Notice::GuardBreached { .. }
         | Notice::GuardBlind { .. }
         | Notice::GuardWarned { .. }

@@ -79,6 +79,8 @@ impl Fact {
             Event::AttemptEnded { .. }
             | Event::Judged { .. }
             | Event::GuardHeld { .. }
+            | Event::GuardAwaited { .. }
+            | Event::AnswerAwaited { .. }
             | Event::GuardWarned { .. }
             | Event::GuardEased { .. }
             | Event::WayBackJudged { .. }

@@ -1,7 +1,7 @@
 //! Questions: put, answered, held for a while, withdrawn (R13 as far as it is the engine's).
 
 use super::state::{Ask, AskState, Asks, BaselineState, JobState, Judgement, PhaseState, Reach, Rolling, Stage};
-use super::{Asked, Command, Deadline, Engine, Outbox, Question};
+use super::{Asked, Command, Deadline, Engine, Notice, Outbox, Question};
 use crate::model::{PhaseId, StepId, Verdict};
 
 /// Where a list of open questions stands.
@@ -59,6 +59,13 @@ impl Engine {
         let Some((place, at)) = self.find(question) else { return };
         let judgement = self.judge(place, at, question, verdict, out);
         self.decide(place, judgement, out);
+    }
+
+    /// An answer is slow in coming: people hear what is waited for.
+    pub(crate) fn tell_of_open(&mut self, question: Question, out: &mut Outbox) {
+        if self.find(question).is_some() {
+            out.tell(Notice::AnswerAwaited { question });
+        }
     }
 
     /// `for` is over: one more sample from within it must hold, so that there were two.

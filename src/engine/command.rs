@@ -321,6 +321,18 @@ pub enum Notice {
         /// Why.
         cause: Cause,
     },
+    /// A step does not begin, because a guard has not held yet.
+    GuardAwaited {
+        /// Which.
+        guard: GuardId,
+        /// The first step that it keeps back.
+        step: StepId,
+    },
+    /// What was asked has not come true yet, or has no data.
+    AnswerAwaited {
+        /// What.
+        question: Question,
+    },
     /// A guard was breached.
     GuardBreached {
         /// Which.

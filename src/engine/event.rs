@@ -35,6 +35,16 @@ pub enum Event {
         /// Which.
         guard: GuardId,
     },
+    /// A watched guard has not held for longer than people expect. Nothing follows but news.
+    GuardAwaited {
+        /// Which.
+        guard: GuardId,
+    },
+    /// A question has waited for its answer for longer than people expect. Nothing follows but news.
+    AnswerAwaited {
+        /// Which.
+        question: Question,
+    },
     /// So many of a watched guard's samples failed (the n of m count is `measure`'s).
     GuardBreached {
         /// Which.

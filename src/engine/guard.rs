@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::{Before, GuardState, PhaseState, RampState, Stage, WayBack};
+use super::state::{Before, Goal, GuardState, JobState, PhaseState, RampState, Stage, WayBack};
 use super::{Command, Engine, Notice, Origin, Outbox};
 use crate::model::{Bracket, GuardId, OnBreach, RunOutcome, Scope, StepId, StepOutcome, Verdict};
 
@@ -87,19 +87,54 @@ impl Engine {
 
     /// Whether every guard that can stop a step has held since its scope opened (R14).
     pub(crate) fn guards_have_held(&self, step: StepId) -> bool {
+        self.guards_yet_to_hold(step).next().is_none()
+    }
+
+    fn guards_yet_to_hold(&self, step: StepId) -> impl Iterator<Item = GuardId> + '_ {
         let has_held = |guard: GuardId| {
             self.lacks_its_baseline(guard)
                 || self.plan.0.guard(guard).on_breach == OnBreach::Warn
                 || matches!(self.guards[guard.index()], GuardState::Watched { held: true })
         };
-        let covers = |guard: &GuardId| match &self.plan.0.guard(*guard).scope {
+        let covers = move |guard: &GuardId| match &self.plan.0.guard(*guard).scope {
             Scope::Everywhere => true,
             Scope::Phases(phases) => self.plan.0.step(step).phase.is_some_and(|phase| phases.contains(&phase)),
             // Those that name it are known; others watch over the brackets that it begins in.
             Scope::Steps(steps) => steps.iter().any(|bracket| self.begins_inside(step, *bracket)),
         };
         let named = self.plan.1.of_step[step.index()].iter().copied();
-        named.chain(self.plan.0.guard_ids().filter(covers)).all(has_held)
+        named.chain(self.plan.0.guard_ids().filter(covers)).filter(move |guard| !has_held(*guard))
+    }
+
+    /// The first step that could begin if only this guard had held.
+    fn kept_back_by(&self, guard: GuardId) -> Option<StepId> {
+        if !self.may_act(Goal::Forward) {
+            return None;
+        }
+        let parked = |step: &StepId| {
+            self.job(*step).is_some_and(|job| job.goal == Goal::Forward && matches!(job.state, JobState::Parked))
+        };
+        let is_kept_back = |step: &StepId| {
+            let otherwise_free = !self.waits_for_window(*step) && !self.keeps_back(*step);
+            otherwise_free
+                && self.plan.0.step(*step).has_effect()
+                && self.guards_yet_to_hold(*step).any(|other| other == guard)
+        };
+        self.active.iter().copied().filter(parked).chain(self.ready.iter().copied()).find(is_kept_back)
+    }
+
+    /// Whether a guard keeps steps back only because it has not held yet.
+    pub fn is_awaited(&self, guard: GuardId) -> bool {
+        self.kept_back_by(guard).is_some()
+    }
+
+    /// A guard is slow to hold: people hear what is waited for, if something is.
+    pub(crate) fn tell_of_awaited(&self, guard: GuardId, out: &mut Outbox) {
+        if guard.index() < self.guards.len()
+            && let Some(step) = self.kept_back_by(guard)
+        {
+            out.tell(Notice::GuardAwaited { guard, step });
+        }
     }
 
     pub(crate) fn note_guard_held(&mut self, guard: GuardId) {

@@ -154,6 +154,8 @@ impl Engine {
             Event::AttemptEnded { attempt, end } => self.end_attempt(*attempt, *end, &mut out),
             Event::Judged { question, verdict } => self.take_verdict(*question, *verdict, &mut out),
             Event::GuardHeld { guard } => self.note_guard_held(*guard),
+            Event::GuardAwaited { guard } => self.tell_of_awaited(*guard, &mut out),
+            Event::AnswerAwaited { question } => self.tell_of_open(*question, &mut out),
             Event::GuardBreached { guard } => self.take_breach(*guard, &mut out),
             Event::GuardBlind { guard } => self.take_blindness(*guard, &mut out),
             Event::GuardWarned { guard } => self.tell_of_guard(*guard, Notice::GuardWarned { guard: *guard }, &mut out),

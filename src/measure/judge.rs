@@ -10,6 +10,7 @@
 mod budget;
 mod finding;
 mod guard;
+mod overdue;
 mod prepared;
 mod probe;
 mod progress;

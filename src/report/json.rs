@@ -33,6 +33,8 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a str>,
@@ -55,6 +57,7 @@ pub fn line(plan: &Plan, run: &str, told: &Told) -> String {
         cause: news.cause,
         target: news.target,
         value: news.value,
+        remedy: news.remedy,
         who: words::who(told),
         evidence: words::evidence(told),
         sentence: words::sentence(plan, told),

@@ -26,6 +26,7 @@ impl NewsLines {
     pub(super) fn line(&mut self, told: &Told) -> (Role, Line) {
         self.view.take(&self.plan, told);
         let news = words::news(&self.plan, &told.notice);
+        let remedy = news.remedy_in_words();
         let mut line = Line::of(news.role, news.what);
         if let Some(note) = self.note(&told.notice) {
             line.push(Role::Dim, format!(" ({note})"));
@@ -36,6 +37,7 @@ impl NewsLines {
         if said != self.said {
             line.push(Role::Plain, words::because(told));
         }
+        line.push(Role::Plain, remedy);
         if words::evidence(told).is_some() {
             self.said = said;
         }

@@ -415,6 +415,35 @@ fn a_warning_of_a_guard_is_told_and_nothing_follows_from_it() {
 }
 
 #[test]
+fn a_step_that_waits_for_its_guard_to_hold_is_named_when_that_lasts() {
+    assert_snapshot!(trace("look; a; undo a; guard g", &["begin", "awaited g", "held g", "awaited g"]), @r"
+    begin     | watch g; start look#1
+    awaited g | a waits for g
+    held g    | start a#1
+    awaited g |
+    ");
+    // People keep it back then.
+    assert_snapshot!(trace("look; a; undo a; guard g", &["begin", "pause", "awaited g"]), @r"
+    begin     | watch g; start look#1
+    pause     | paused
+    awaited g |
+    ");
+}
+
+#[test]
+fn an_answer_that_is_slow_in_coming_is_told_and_nothing_follows_from_it() {
+    let events = ["begin", "unanswered require a", "yes require a", "done a", "unanswered success a", "yes success a"];
+    assert_snapshot!(trace("a; undo a; require a; success a", &events), @r"
+    begin                | ask require a
+    unanswered require a | waits for require a
+    yes require a        | start a#1
+    done a               | ask success a
+    unanswered success a | waits for success a
+    yes success a        | a done; way back closed; ended succeeded
+    ");
+}
+
+#[test]
 fn no_step_with_an_effect_starts_before_its_guards_have_held() {
     assert_snapshot!(trace("look; a; undo a; guard g", &["begin", "held g"]), @r"
     begin  | watch g; start look#1

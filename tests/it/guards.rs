@@ -47,3 +47,61 @@ fn a_guard_that_warns_is_told_shown_and_recorded_and_nothing_follows() {
     let warned = "guard rate warns (`probe.rate < 50`, 2 of the last 3 samples failed): probe.rate = 60 (must be < 50)";
     assert!(show.contains(warned), "{show}");
 }
+
+const UNHEARD: &str = r#"
+format = 1
+[runbook]
+name = "compare"
+timeout = "10m"
+rollback_timeout = "1m"
+[probe.rate]
+run = ["cat", "rate"]
+interval = "20ms"
+[guard.rate]
+require = "probe.rate < 100"
+failures = 1000000
+of = 1000000
+remedy = "Is the exporter up?"
+[step.switch]
+run = "true"
+timeout = "10s"
+undo = { run = "true", timeout = "10s" }
+[step.look]
+run = "true"
+timeout = "10s"
+effect = "none"
+remedy = "Ask the team"
+require = [{ that = "probe.rate > 0", within = "5m" }]
+"#;
+
+#[test]
+fn what_a_step_waits_for_is_told_once_with_the_complaint_of_the_probe_and_the_remedy() {
+    let bench = Bench::new(UNHEARD);
+    std::fs::remove_file(bench.path("rate")).expect("it was there");
+    let _run = bench.begin(&["exec", "compare.toml"]);
+    let is_told = || {
+        let told = bench.does(&["show", "--json"], 0);
+        told.contains("guard.awaited") && told.contains("answer.awaited")
+    };
+    bench.waits_for("a run", |status| status["run"].is_string());
+    bench.waits_for("the news", |_| is_told());
+    bench.set(10);
+    bench.waits_for("the end", |status| status["outcome"] == "succeeded");
+
+    let told: Vec<Json> =
+        bench.does(&["show", "--json"], 0).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let awaited: Vec<&Json> =
+        told.iter().filter(|line| line["event"].as_str().is_some_and(|event| event.ends_with(".awaited"))).collect();
+    assert_eq!(awaited.len(), 2, "{told:?}");
+    let complaint = "probe.rate: exit status: 1: cat: rate: No such file or directory";
+    for line in awaited {
+        let (sentence, remedy) = (line["sentence"].as_str().unwrap_or_default(), &line["remedy"]);
+        let (begin, end) = if line["event"] == "guard.awaited" {
+            ("step switch waits until guard rate has held once (`probe.rate < 100`): ", "Is the exporter up?")
+        } else {
+            ("step look still waits for require `probe.rate > 0`, 5m at most: ", "Ask the team")
+        };
+        assert!(sentence.starts_with(begin) && sentence.contains(complaint) && sentence.ends_with(end), "{sentence}");
+        assert_eq!(remedy, end);
+    }
+}

@@ -442,6 +442,8 @@ impl Rules {
             Notice::RunPaused { .. } => "paused",
             Notice::GuardBreached { .. } => "breached",
             Notice::GuardBlind { .. } => "blind",
+            Notice::GuardAwaited { .. } => "guard awaited",
+            Notice::AnswerAwaited { .. } => "answer awaited",
             Notice::GuardWarned { .. } => "warned",
             Notice::GateAnswered { answer: Answer::NoGo, .. } => "no-go",
             Notice::GateExpired { .. } => "gate expired",
@@ -484,7 +486,7 @@ impl Rules {
         };
         let known = step.index() < self.plan.steps().len() && phase.index() < self.plan.phases().len();
         let verdict = dice.pick(&[Verdict::Holds, Verdict::Fails, Verdict::NoData]);
-        match dice.below(9) {
+        match dice.below(11) {
             0 => {
                 let attempt =
                     AttemptId { step, part: dice.pick(&[Part::Forward, Part::Undo(0), Part::Undo(9)]), number };
@@ -508,6 +510,8 @@ impl Rules {
             }
             6 => (!self.guards.contains(&guard)).then_some(Event::GuardHeld { guard }),
             7 => (!self.guards.contains(&guard)).then_some(Event::GuardWarned { guard }),
+            8 => (!self.guards.contains(&guard)).then_some(Event::GuardAwaited { guard }),
+            9 if known => (!self.questions.contains(&question)).then_some(Event::AnswerAwaited { question }),
             _ => (engine.outcome().is_none() && engine.fact().0 > 0).then_some(Event::RunBegan),
         }
     }

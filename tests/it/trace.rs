@@ -108,6 +108,8 @@ impl Trace {
             "no" => judged(Verdict::Fails),
             "nodata" => judged(Verdict::NoData),
             "held" => Event::GuardHeld { guard: guard() },
+            "awaited" => Event::GuardAwaited { guard: guard() },
+            "unanswered" => Event::AnswerAwaited { question: self.question(&rest) },
             "breach" => Event::GuardBreached { guard: guard() },
             "warned" => Event::GuardWarned { guard: guard() },
             "eased" => Event::GuardEased { guard: guard() },
@@ -259,6 +261,10 @@ impl Trace {
             Output::Tell(Notice::PhaseSucceeded { phase }) => format!("{} over", self.plan.phase(phase).name),
             Output::Tell(Notice::PhaseFailed { phase, .. }) => format!("{} failed", self.plan.phase(phase).name),
             Output::Tell(Notice::GuardBreached { guard }) => format!("{} breached", self.plan.guard(guard).name),
+            Output::Tell(Notice::GuardAwaited { guard, step }) => {
+                format!("{} waits for {}", name(step), self.plan.guard(guard).name)
+            }
+            Output::Tell(Notice::AnswerAwaited { question }) => format!("waits for {}", self.asked(question.asked)),
             Output::Tell(Notice::GuardWarned { guard }) => format!("{} warns", self.plan.guard(guard).name),
             Output::Tell(Notice::GuardEased { guard }) => format!("{} warns no longer", self.plan.guard(guard).name),
             Output::Tell(Notice::UndoSucceeded { step, .. }) => format!("{} undone", name(step)),

@@ -212,6 +212,8 @@ impl World {
             }
             Event::RunBegan
             | Event::ProgressStalled { .. }
+            | Event::GuardAwaited { .. }
+            | Event::AnswerAwaited { .. }
             | Event::GuardBreached { .. }
             | Event::GuardBlind { .. }
             | Event::GuardWarned { .. }

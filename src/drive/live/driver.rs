@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::attempt::Ended;
 use super::attempts::{Attempts, Begun};
+use super::awaited::Awaited;
 use super::clock::Clock;
 use super::desk::{Desk, Order};
 use super::gauge::Gauge;
@@ -82,6 +83,7 @@ pub struct Driver {
     folder: PathBuf,
     scope: Arc<RunScope>,
     gauge: Gauge,
+    awaited: Awaited,
     poller: Poller,
     /// Where samples are kept for those who watch from elsewhere.
     kept: Samples,
@@ -138,6 +140,7 @@ impl Driver {
         gauge.restore_spends(parts.session.spent());
         Self {
             gauge,
+            awaited: Awaited::default(),
             kept: Samples::new(Arc::clone(&plan), &parts.folder),
             attempts: Attempts::new(Arc::clone(&plan), parts.folder.clone(), parts.key),
             windows: Windows::new(&plan),
@@ -208,6 +211,9 @@ impl Driver {
             }
             self.ask_people();
             if self.pending.is_empty() {
+                self.pending = self.awaited.look(self.session.engine(), &self.gauge, self.clock.time());
+            }
+            if self.pending.is_empty() {
                 self.kept.write();
                 self.poll_what_is_needed();
                 self.wait_for_facts().await?;
@@ -267,9 +273,10 @@ impl Driver {
     /// Waits until something has happened, and takes all that is there.
     async fn wait_for_facts(&mut self) -> Result<(), DriveError> {
         let closes = self.view.closes();
-        let wakes = [self.session.next_deadline(), self.gauge.next_wakeup(), self.windows.next_change(), closes];
-        let wake = wakes.into_iter().flatten().min();
         let now = self.clock.time();
+        let measured = [self.gauge.next_wakeup(), self.gauge.next_overdue(now)].into_iter().flatten().min();
+        let wakes = [self.session.next_deadline(), measured, self.windows.next_change(), closes];
+        let wake = wakes.into_iter().flatten().min();
         let pause = wake.map_or(IDLE, |at| at.since(now).duration());
         let watched = self.desk.is_watched();
         tokio::select! {
@@ -351,6 +358,7 @@ impl Driver {
 
     async fn perform(&mut self, command: Command) -> Result<(), DriveError> {
         let now = self.clock.time();
+        self.awaited.note(command);
         match command {
             Command::StartAttempt { attempt } => {
                 Arc::make_mut(&mut self.scope).note_attempt(attempt);

@@ -26,6 +26,8 @@ pub struct Gauge {
     judge: Judge<Key>,
     /// Per watched way back: the verdict on each criterion, and what was last told of them together.
     ways_back: BTreeMap<StepId, WayBack>,
+    /// Why the last poll of a probe gave no data.
+    whys: BTreeMap<ProbeId, String>,
 }
 
 #[derive(Default)]
@@ -37,7 +39,7 @@ struct WayBack {
 impl Gauge {
     /// For a run of this plan.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { judge: Judge::new(&plan), plan, ways_back: BTreeMap::new() }
+        Self { judge: Judge::new(&plan), plan, ways_back: BTreeMap::new(), whys: BTreeMap::new() }
     }
 
     /// Judges a question by samples asked after `since`, until it is withdrawn.
@@ -166,6 +168,10 @@ impl Gauge {
 
     /// Takes in a sample.
     pub fn sample(&mut self, sample: Sample, scope: &RunScope) -> Vec<Fact> {
+        match sample.why_none {
+            Some(why) => drop(self.whys.insert(sample.probe, why)),
+            None => drop(self.whys.remove(&sample.probe)),
+        }
         let found =
             with_scope(scope, |view| self.judge.sample(sample.probe, sample.asked, sample.arrived, sample.value, view));
         self.facts(found)
@@ -195,6 +201,51 @@ impl Gauge {
     /// How a watched guard stands.
     pub fn health(&self, guard: GuardId) -> Option<Health<'_>> {
         self.judge.health(guard)
+    }
+
+    /// The guards that have not held for longer than people expect.
+    pub fn guards_overdue(&self, now: Time) -> impl Iterator<Item = GuardId> + '_ {
+        self.judge.guards_overdue(now)
+    }
+
+    /// The engine's questions that have no answer, or not the one that is waited for, for longer than people expect.
+    /// How a ramp and a way back stand is told as it changes.
+    pub fn overdue(&self, now: Time) -> impl Iterator<Item = Question> + '_ {
+        self.judge.overdue(now).filter_map(|key| match key {
+            Key::Question(Question { asked: Asked::Advance(..) | Asked::HoldWhile(..), .. }) | Key::WayBack(..) => None,
+            Key::Question(question) => Some(question),
+        })
+    }
+
+    /// When [`Self::guards_overdue`] or [`Self::overdue`] has one more.
+    pub fn next_overdue(&self, now: Time) -> Option<Time> {
+        self.judge.next_overdue(now)
+    }
+
+    /// Why a guard has not held: its values, and what its probes complain of.
+    pub fn why_guard_waits(&self, guard: GuardId) -> String {
+        let said = self.judge.health(guard).map(|health| health.evidence).unwrap_or_default();
+        self.with_complaints(said, &self.plan.guard_probes(guard))
+    }
+
+    /// Why a question has no answer: values, and what its probes complain of.
+    pub fn why_unanswered(&self, question: Question) -> String {
+        let said = self.judge.standing(Key::Question(question)).map(|(_, evidence)| evidence).unwrap_or_default();
+        let condition = question.asked.condition(&self.plan).map(|condition| self.plan.condition(condition));
+        self.with_complaints(said, condition.map_or(&[], |condition| &condition.probes))
+    }
+
+    fn with_complaints(&self, said: &str, probes: &[ProbeId]) -> String {
+        let complaint = |probe: &ProbeId| {
+            let name = &self.plan.probe(*probe).name;
+            match self.judge.latest(*probe) {
+                None => Some(format!("probe.{name} has not answered yet")),
+                Some(latest) if latest.value.is_some() => None,
+                Some(_) => self.whys.get(probe).map(|why| format!("probe.{name}: {why}")),
+            }
+        };
+        let said = (!said.is_empty()).then(|| said.to_owned());
+        said.into_iter().chain(probes.iter().filter_map(complaint)).collect::<Vec<_>>().join("; ")
     }
 
     /// A refused run has no other place for the sentence of the preflight check that refused it.

@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod attempt;
 pub mod attempts;
+mod awaited;
 pub mod backtest;
 pub mod clock;
 pub mod control;

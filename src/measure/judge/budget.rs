@@ -368,6 +368,11 @@ impl Account {
         if has_any || of.under_way.is_some_and(|(began, _)| began >= since) { of.next_regular() } else { since }
     }
 
+    /// Since when it is watched, where it could not be measured since.
+    pub(super) fn yet_to_hold(&self) -> Option<Time> {
+        self.watch.as_ref().filter(|watch| !watch.has_held).map(|watch| watch.since)
+    }
+
     pub(super) fn health(&self) -> Option<Health<'_>> {
         let watch = self.watch.as_ref()?;
         Some(Health {

@@ -207,6 +207,11 @@ impl Watch {
         self.count(|verdict| verdict == Verdict::Fails || verdict == Verdict::NoData && rule.no_data == NoData::Fail)
     }
 
+    /// Since when it is watched, where it has not held since.
+    pub(super) fn yet_to_hold(&self) -> Option<Time> {
+        (!self.has_held).then_some(self.since)
+    }
+
     /// When a poll of this probe serves it next: at once, then regularly.
     pub(super) fn next_poll(&self, probe: ProbeId, of: &Probe) -> Time {
         let has = self.probes.iter().any(|seen| seen.probe == probe && seen.has_any);

@@ -647,3 +647,29 @@ fn a_guard_that_ignores_no_data_waits_for_its_history_and_no_longer() {
     }
     assert_eq!(bench.sample('a', 11_000, -1), "g2 held");
 }
+
+#[test]
+fn what_has_no_data_for_five_seconds_or_is_untrue_for_thirty_is_overdue() {
+    let mut bench = with(NoData::Pause);
+    let late = |bench: &Bench, now| {
+        let guards = bench.judge.guards_overdue(at(now)).map(|guard| format!("g{}", guard.index()));
+        bench.judge.overdue(at(now)).map(String::from).chain(guards).collect::<Vec<_>>().join(" ")
+    };
+    bench.watch(0, 1000);
+    bench.ask('q', 0, 1000);
+    bench.ask('c', 2, 1000);
+    assert_eq!(bench.judge.next_overdue(at(1000)), Some(at(6000)));
+    bench.sample('a', 2000, -1);
+    assert_eq!(late(&bench, 5999), "");
+    assert_eq!(late(&bench, 6000), "q g0");
+    // Data is there: the guard holds, the question waits for another value of it.
+    bench.sample('a', 6500, 99);
+    assert_eq!(late(&bench, 6510), "g0");
+    bench.sample('a', 7500, 1);
+    assert_eq!(late(&bench, 7510), "");
+    bench.sample('a', 8500, 99);
+    assert_eq!(bench.judge.next_overdue(at(8510)), Some(at(31_000)));
+    assert_eq!(late(&bench, 31_000), "q");
+    // What looks back over 30 s has five seconds from then.
+    assert_eq!(late(&bench, 36_000), "c q");
+}

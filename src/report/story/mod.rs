@@ -104,7 +104,9 @@ impl Story {
             Notice::RunResumed => self.resumed += 1,
             Notice::PassStarted { pass, .. } => self.pass = pass,
             Notice::StepRetrying { .. } => self.retries += 1,
-            Notice::GuardWarned { .. } => self.warnings.push((told.at, sentence())),
+            Notice::GuardWarned { .. } | Notice::GuardAwaited { .. } | Notice::AnswerAwaited { .. } => {
+                self.warnings.push((told.at, sentence()));
+            }
             Notice::GuardBreached { .. } | Notice::GuardBlind { .. } => {
                 self.breaches.push((told.at, sentence()));
                 self.causes.push((told.at, sentence()));

@@ -18,6 +18,8 @@ impl View {
             Notice::RunResumed
             | Notice::OrderIgnored
             | Notice::StepStalled { .. }
+            | Notice::GuardAwaited { .. }
+            | Notice::AnswerAwaited { .. }
             | Notice::RollbackLate
             | Notice::RollbackRefused { .. }
             | Notice::WindowClosed { .. }

@@ -1,7 +1,7 @@
 //! News of a guard. Reports print its rule in words (R14).
 
 use super::News;
-use crate::model::{AllowanceText, Budget, Guard, GuardId, OnBreach, Plan, Rule, Target, Watched};
+use crate::model::{AllowanceText, Budget, Guard, GuardId, OnBreach, Plan, Rule, StepId, Target, Watched};
 use crate::report::text::Role;
 
 pub(super) fn breached(plan: &Plan, guard: GuardId) -> News {
@@ -15,13 +15,30 @@ pub(super) fn breached(plan: &Plan, guard: GuardId) -> News {
         OnBreach::Warn => (Role::Warn, "it only warns".to_owned()),
     };
     let what = format!("{} {} breached ({}); {then}", it.kind(), it.name, rule(plan, it, "failed"));
-    News::new("guard.breached", role, what).guard(plan, guard)
+    News::new("guard.breached", role, what).guard(plan, guard).remedy(it.remedy.as_ref())
+}
+
+pub(super) fn awaited(plan: &Plan, guard: GuardId, step: StepId) -> News {
+    let it = plan.guard(guard);
+    let what = match &it.rule {
+        Rule::Condition(watched) => {
+            let text = &plan.condition(watched.require).text;
+            format!("step {} waits until guard {} has held once (`{text}`)", plan.step(step).name, it.name)
+        }
+        Rule::Budget(budget) => format!(
+            "step {} waits until budget {} could be measured once ({})",
+            plan.step(step).name,
+            it.name,
+            allowed(plan, budget)
+        ),
+    };
+    News::new("guard.awaited", Role::Warn, what).step(plan, step).guard(plan, guard).remedy(it.remedy.as_ref())
 }
 
 pub(super) fn blind(plan: &Plan, guard: GuardId) -> News {
     let it = plan.guard(guard);
     let what = format!("{} {} gets no data ({}); the run pauses", it.kind(), it.name, rule(plan, it, "had no data"));
-    News::new("guard.blind", Role::Bad, what).guard(plan, guard)
+    News::new("guard.blind", Role::Bad, what).guard(plan, guard).remedy(it.remedy.as_ref())
 }
 
 pub(super) fn warned(plan: &Plan, guard: GuardId) -> News {

@@ -11,6 +11,7 @@ mod reason;
 mod rollback;
 mod run;
 mod step;
+mod waiting;
 
 pub use ramp::{kept, place};
 pub use reason::{asked, cause, origin, pause, target};
@@ -48,6 +49,8 @@ pub struct News {
     pub target: Option<String>,
     /// The value of a ramp.
     pub value: Option<serde_json::Value>,
+    /// What the runbook says to try first.
+    pub remedy: Option<String>,
 }
 
 impl News {
@@ -65,6 +68,7 @@ impl News {
             cause: None,
             target: None,
             value: None,
+            remedy: None,
         }
     }
 
@@ -89,6 +93,17 @@ impl News {
     fn guard(mut self, plan: &Plan, guard: GuardId) -> Self {
         self.guard = Some(plan.guard(guard).name.clone());
         self
+    }
+
+    /// What to try first, where the runbook says so of that guard.
+    fn remedy(mut self, remedy: Option<&String>) -> Self {
+        self.remedy = remedy.cloned();
+        self
+    }
+
+    /// The same as the end of a sentence.
+    pub fn remedy_in_words(&self) -> String {
+        said(self.remedy.as_deref(), "; remedy: ")
     }
 
     fn outcome(mut self, word: &'static str) -> Self {
@@ -147,6 +162,8 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::StepInDoubt { step, part } => step::in_doubt(plan, step, part),
         Notice::StepSettled { step, outcome } => step::settled(plan, step, outcome),
         Notice::StepFailed { step, cause } => step::failed(plan, step, cause),
+        Notice::GuardAwaited { guard, step } => guard::awaited(plan, guard, step),
+        Notice::AnswerAwaited { question } => waiting::awaited(plan, question.asked),
         Notice::GuardBreached { guard } => guard::breached(plan, guard),
         Notice::GuardBlind { guard } => guard::blind(plan, guard),
         Notice::GuardWarned { guard } => guard::warned(plan, guard),
@@ -175,11 +192,11 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
     }
 }
 
-/// The event as a person reads it: what happened, who wanted it, and the evidence, in one line.
+/// The event as a person reads it: what happened, who wanted it, the evidence, and what to try first, in one line.
 pub fn sentence(plan: &Plan, told: &Told) -> String {
-    let mut sentence = news(plan, &told.notice).what;
-    sentence.push_str(&by_and_evidence(told));
-    sentence
+    let news = news(plan, &told.notice);
+    let remedy = news.remedy_in_words();
+    news.what + &by_and_evidence(told) + &remedy
 }
 
 /// The end of a sentence: who wanted it, and the evidence.

@@ -108,5 +108,6 @@ pub const fn failed_as(cause: Cause) -> StepOutcome {
 
 pub(super) fn failed(plan: &Plan, step: StepId, cause: Cause) -> News {
     let what = format!("step {} failed: {}", plan.step(step).name, reason::cause(plan, cause));
-    News::new("step.failed", Role::Bad, what).step(plan, step).cause(cause).outcome(failed_as(cause).word())
+    let news = News::new("step.failed", Role::Bad, what).step(plan, step).cause(cause).outcome(failed_as(cause).word());
+    news.remedy(plan.step(step).remedy.as_ref())
 }

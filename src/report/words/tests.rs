@@ -9,7 +9,8 @@ fn every_notice() -> Vec<Notice> {
     let gate = sample::step(sample::READY);
     let (phase, guard, target) = (PhaseId::at(1), GuardId::at(0), Target::Start);
     let origin = Origin::GuardBreached(guard);
-    let not_in_time = Cause::NotInTime(sample::question(Asked::Success(step, Part::Forward, 0)));
+    let question = sample::question(Asked::Success(step, Part::Forward, 0));
+    let not_in_time = Cause::NotInTime(question);
     let attempt = Some(sample::attempt(sample::PROMOTE, 2, Part::Forward));
     let undo = Some(sample::attempt(sample::PROMOTE, 3, Part::Undo(0)));
     let retrying = |part| Notice::StepRetrying { step, part, tries: 1, cause: Cause::Action };
@@ -36,6 +37,8 @@ fn every_notice() -> Vec<Notice> {
         Notice::StepInDoubt { step, part: Part::Forward },
         Notice::StepInDoubt { step, part: Part::Undo(0) },
         Notice::StepFailed { step, cause: not_in_time },
+        Notice::GuardAwaited { guard, step },
+        Notice::AnswerAwaited { question },
         Notice::GuardBreached { guard },
         Notice::GuardBlind { guard },
         Notice::GuardWarned { guard },
@@ -104,6 +107,8 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     step.in_doubt        step promote is in doubt: it may have taken effect or not
     undo.in_doubt        the undo of promote is in doubt: it may have taken effect or not
     step.failed          step promote failed: success criterion `probe.new_writable` did not come true within 10s
+    guard.awaited        step promote waits until guard errors has held once (`probe.errors < 5`)
+    answer.awaited       step promote still waits for success criterion `probe.new_writable`, 10s at most
     guard.breached       guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back
     guard.blind          guard errors gets no data (`probe.errors < 5`, 2 of the last 3 samples had no data); the run pauses
     guard.warned         guard errors warns (`probe.errors < 5`, 2 of the last 3 samples failed)
