@@ -19,7 +19,7 @@ pub(super) enum Exit {
     Refused = 3,
     /// Back at the target, verified.
     RolledBack = 4,
-    /// Ended on the way forward.
+    /// Ended on the way forward, or on a way back that was given up.
     Stopped = 5,
     /// A rollback could not be completed or verified.
     Stuck = 6,

@@ -165,6 +165,16 @@ pub enum HeldBack {
     Operator,
 }
 
+/// Which way a run was on when it was stopped or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The way forward; or it is back where it was to go.
+    Forward,
+    /// A way back that was given up.
+    Back,
+}
+
 /// Something that people and reports should hear of. Decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,11 +198,15 @@ pub enum Notice {
     RunStopping {
         /// Why.
         origin: Origin,
+        /// Which way it was on.
+        on: Direction,
     },
     /// The run has ended.
     RunFinished {
         /// How.
         outcome: RunOutcome,
+        /// Which way it was on.
+        on: Direction,
     },
     /// A rollback could not be completed or verified; a human is needed.
     RunStuck {

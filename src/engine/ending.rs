@@ -282,7 +282,7 @@ impl Engine {
         if !stays_open {
             self.close_way_back(out);
         }
-        out.tell(Notice::RunFinished { outcome });
+        out.tell(Notice::RunFinished { outcome, on: self.on });
     }
 
     /// Nothing leads back any more (R24).

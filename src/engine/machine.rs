@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::state::{Asks, BaselineState, GuardState, Passes, Pause, PhaseState, RampState, Stage, StepState, WayBack};
-use super::{Deadline, Event, Notice, Origin, Outbox, invariant};
+use super::{Deadline, Direction, Event, Notice, Origin, Outbox, invariant};
 use crate::model::{Attempt, FactId, GuardId, PhaseId, Plan, RunOutcome, Scope, StepId, StepOutcome};
 
 /// The state of one run. The same facts in the same order always lead to the same decisions.
@@ -47,6 +47,8 @@ pub struct Engine {
     pub(crate) touched: bool,
     /// Nothing leads back any more.
     pub(crate) closed: bool,
+    /// Back, where a rollback was given up and none has begun since.
+    pub(crate) on: Direction,
 }
 
 /// The plan of an engine, and which guards name steps. Two engines are compared by what happened to them, not by their
@@ -137,6 +139,7 @@ impl Engine {
             passes: BTreeMap::new(),
             touched: false,
             closed: false,
+            on: Direction::Forward,
             plan: PlanRef::new(plan),
         }
     }

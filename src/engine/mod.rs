@@ -22,7 +22,7 @@ mod rollback;
 mod schedule;
 mod state;
 
-pub use command::{Cause, Command, HeldBack, Notice, Outbox, Output};
+pub use command::{Cause, Command, Direction, HeldBack, Notice, Outbox, Output};
 pub use event::{Act, Answer, Asked, Deadline, Event, Origin, Question, Rung};
 pub use machine::{Engine, Standing};
 pub use ramp::RampAt;

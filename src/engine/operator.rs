@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{Goal, Order, Pause, Reach, Stage, ThenKind};
-use super::{Act, Engine, Notice, Origin, Outbox};
+use super::{Act, Direction, Engine, Notice, Origin, Outbox};
 use crate::model::{Action, Part, RunOutcome, StepId, StepOutcome, Target};
 
 impl Engine {
@@ -104,7 +104,8 @@ impl Engine {
         match &self.stage {
             // A run that is stuck may be given up: it ends where it is, and can be rolled back further later.
             Stage::Rolling(rolling) if rolling.is_stuck() => {
-                out.tell(Notice::RunStopping { origin: Origin::Operator });
+                self.on = Direction::Back;
+                out.tell(Notice::RunStopping { origin: Origin::Operator, on: Direction::Back });
                 self.begin_ending(RunOutcome::Stopped, out);
                 true
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use petgraph::graph::NodeIndex;
 
 use super::state::{Before, Order, Pause, Reach, Rolling, Stage, ThenKind, WayBack};
-use super::{Deadline, Engine, Notice, Origin, Outbox};
+use super::{Deadline, Direction, Engine, Notice, Origin, Outbox};
 use crate::model::{Node, Plan, RunOutcome, StepId, Target};
 
 impl Rolling {
@@ -116,6 +116,7 @@ impl Engine {
         if self.pause.take().is_some() {
             rolling.order.then = rolling.order.then.max(ThenKind::Pause);
         }
+        self.on = Direction::Forward;
         out.tell(Notice::RollbackStarted { target: order.target, origin: order.origin, widened });
         add_target(&plan, &mut rolling.targets, order.target);
         rolling.order.target = rolling.targets[0];

@@ -7,7 +7,7 @@ use petgraph::graph::NodeIndex;
 
 use super::job::takes_slot;
 use super::state::{Goal, JobEnd, JobState, Order, Pause, PhaseState, Stage, ThenKind, WayBack};
-use super::{Cause, Command, Engine, Notice, Origin, Outbox};
+use super::{Cause, Command, Direction, Engine, Notice, Origin, Outbox};
 use crate::model::{Action, Node, OnDoubt, Part, Policy, Rollback, RunOutcome, StepId, StepOutcome};
 
 impl Engine {
@@ -310,7 +310,7 @@ impl Engine {
             Stage::Rolling(_) => self.tighten(ThenKind::Stop, out),
             Stage::Weighing(order, _) => order.then = ThenKind::Stop,
             Stage::Forward => {
-                out.tell(Notice::RunStopping { origin });
+                out.tell(Notice::RunStopping { origin, on: Direction::Forward });
                 self.begin_ending(RunOutcome::Stopped, out);
             }
             Stage::Unborn | Stage::Preflight(_) | Stage::Ending(_) | Stage::Ended(_) => {}

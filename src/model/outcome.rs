@@ -110,7 +110,7 @@ pub enum RunOutcome {
     Refused,
     /// Back at the target, verified.
     RolledBack,
-    /// Ended on the way forward, not rolled back.
+    /// Ended on the way forward, not rolled back; or on a way back that was given up.
     Stopped,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Told, View};
-use crate::engine::{Answer, Asked, Cause, Notice, Origin, Question};
+use crate::engine::{Answer, Asked, Cause, Direction, Notice, Origin, Question};
 use crate::model::{
     About, Action, Attempt, AttemptId, Bounds, Condition, ConditionId, Criterion, Draft, Gate, Guard, GuardId,
     Interrupts, NoData, OnBreach, OnDoubt, OnInterrupt, OnNo, OnStop, Part, Phase, PhaseId, Plan, Policy, Probe,
@@ -339,7 +339,7 @@ pub(super) fn succeeded() -> Vec<Told> {
         told(190_010, starts(DROP_OLD, 1)),
         told(191_000, done(DROP_OLD)),
         told(191_010, Notice::PhaseSucceeded { phase: PhaseId::at(2) }),
-        told(191_020, Notice::RunFinished { outcome: RunOutcome::Succeeded }),
+        told(191_020, Notice::RunFinished { outcome: RunOutcome::Succeeded, on: Direction::Forward }),
     ]);
     all
 }
@@ -374,7 +374,7 @@ pub(super) fn rolled_back(plan: &Plan) -> Vec<Told> {
         told(133_000, Notice::UndoSucceeded { step: step(BASEBACKUP), outcome: StepOutcome::Undone }),
         told(133_000, Notice::RollbackMeasuring { target: Target::Start }),
         told(134_000, Notice::RollbackFinished { target: Target::Start }),
-        told(134_000, Notice::RunFinished { outcome: RunOutcome::RolledBack }),
+        told(134_000, Notice::RunFinished { outcome: RunOutcome::RolledBack, on: Direction::Forward }),
     ]);
     all
 }

@@ -1108,6 +1108,22 @@ fn an_undo_that_a_person_has_done_is_still_measured() {
 }
 
 #[test]
+fn a_way_back_that_is_given_up_ends_there_until_another_begins() {
+    let plan = "a -> b; undo a, b";
+    let events = ["begin", "done a", "fails b", "fails b", "stop", "back start", "done b", "done a"];
+    assert_snapshot!(trace(plan, &events), @r"
+    begin      | start a#1
+    done a     | a done; start b#1
+    fails b    | b failed; back; start undo b#2; hold run
+    fails b    | undo b failed; stuck
+    stop       | stopping on the way back; ended stopped on the way back
+    back start | back; start undo b#3
+    done b     | b undone; start undo a#2
+    done a     | a undone; ended rolled_back
+    ");
+}
+
+#[test]
 fn a_failed_undo_that_is_left_out_lets_its_branch_go_on() {
     let plan = "a -> b; undo a, b";
     assert_snapshot!(trace(plan, &["begin", "done a", "fails b", "fails b", "skip b", "done a"]), @r"

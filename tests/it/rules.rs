@@ -454,10 +454,10 @@ impl Rules {
             Notice::StepFailed { .. } => "step failed",
             Notice::UndoFailed { .. } => "undo failed",
             Notice::OrderIgnored => "order ignored",
-            Notice::RunFinished { outcome: RunOutcome::Succeeded } => "succeeded",
-            Notice::RunFinished { outcome: RunOutcome::Refused } => "refused",
-            Notice::RunFinished { outcome: RunOutcome::RolledBack } => "ended rolled back",
-            Notice::RunFinished { outcome: RunOutcome::Stopped } => "stopped",
+            Notice::RunFinished { outcome: RunOutcome::Succeeded, .. } => "succeeded",
+            Notice::RunFinished { outcome: RunOutcome::Refused, .. } => "refused",
+            Notice::RunFinished { outcome: RunOutcome::RolledBack, .. } => "ended rolled back",
+            Notice::RunFinished { outcome: RunOutcome::Stopped, .. } => "stopped",
             _ => return,
         };
         self.reach(what);

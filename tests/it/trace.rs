@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use runbook::engine::{Act, Answer, Asked, Command, Deadline, Engine, Event, HeldBack, Notice, Output, Question};
+use runbook::engine::{
+    Act, Answer, Asked, Command, Deadline, Direction, Engine, Event, HeldBack, Notice, Output, Question,
+};
 use runbook::model::{AttemptEnd, AttemptId, GuardId, Part, Plan, StepId, Target, Verdict};
 
 /// Feeds events to an engine and writes down what follows.
@@ -273,6 +275,7 @@ impl Trace {
             Output::Tell(Notice::RunPaused { shut: Some(step), .. }) => format!("paused, {} shut", name(step)),
             Output::Tell(Notice::RunPaused { .. }) => "paused".into(),
             Output::Tell(Notice::RunContinued) => "continued".into(),
+            Output::Tell(Notice::RunStopping { on: Direction::Back, .. }) => "stopping on the way back".into(),
             Output::Tell(Notice::RunStopping { .. }) => "stopping".into(),
             Output::Tell(Notice::RunStuck { .. }) => "stuck".into(),
             Output::Tell(Notice::RollbackStarted { widened: true, .. }) => "widened".into(),
@@ -284,7 +287,10 @@ impl Trace {
             Output::Tell(Notice::WayBackOpen { step }) => format!("way back open at {}", name(step)),
             Output::Tell(Notice::WayBackClosed) => "way back closed".into(),
             Output::Tell(Notice::OrderIgnored) => "ignored".into(),
-            Output::Tell(Notice::RunFinished { outcome }) => format!("ended {outcome}"),
+            Output::Tell(Notice::RunFinished { outcome, on: Direction::Back }) => {
+                format!("ended {outcome} on the way back")
+            }
+            Output::Tell(Notice::RunFinished { outcome, .. }) => format!("ended {outcome}"),
             Output::Do(_) | Output::Tell(_) => return None,
         })
     }

@@ -118,7 +118,7 @@ impl Story {
             | Notice::UndoFailed { .. }
             | Notice::RollbackRefused { .. }
             | Notice::BaselineRejected { .. }
-            | Notice::RunFinished { outcome: RunOutcome::Refused }
+            | Notice::RunFinished { outcome: RunOutcome::Refused, .. }
             | Notice::RunStuck { .. } => self.causes.push((told.at, sentence())),
             Notice::GateExpired { .. } => {
                 self.answers.push((told.at, sentence()));
@@ -135,7 +135,7 @@ impl Story {
             {
                 self.causes.push((told.at, sentence()));
             }
-            Notice::RunStopping { origin } if !is_told_by_itself(origin) => self.causes.push((told.at, sentence())),
+            Notice::RunStopping { origin, .. } if !is_told_by_itself(origin) => self.causes.push((told.at, sentence())),
             Notice::RollbackStarted { origin, .. } => {
                 if !matches!(before, Mode::RollingBack { .. }) {
                     self.rollback = Some((told.at, None));

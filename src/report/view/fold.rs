@@ -34,7 +34,7 @@ impl View {
             }
             Notice::RunStopping { .. } => self.mode = Mode::Stopping { why: why(plan, told) },
             Notice::RunStuck { step } => self.get_stuck(plan, told, step),
-            Notice::RunFinished { outcome } => self.end(plan, at, outcome),
+            Notice::RunFinished { outcome, .. } => self.end(plan, at, outcome),
             Notice::PhaseWaiting { phase } => self.set_phase(phase, PhaseState::Waiting),
             Notice::PhaseStarted { phase } => self.begin_phase(phase, at),
             Notice::PhaseSucceeded { phase } => self.end_phase(phase, at, PhaseState::Done),
@@ -276,7 +276,7 @@ fn steps_behind(plan: &Plan, target: Target) -> impl Iterator<Item = StepId> {
 fn why(plan: &Plan, told: &Told) -> String {
     let why = match told.notice {
         Notice::RunPaused { origin, behind, shut } => words::pause(plan, origin, behind, shut),
-        Notice::RunStopping { origin } => words::origin(plan, origin),
+        Notice::RunStopping { origin, .. } => words::origin(plan, origin),
         Notice::RunStuck { step: Some(step) } => format!("step {} could not be undone", plan.step(step).name),
         Notice::RunStuck { step: None } => "all is undone, but that was not verified".into(),
         _ => String::new(),

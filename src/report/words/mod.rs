@@ -140,8 +140,8 @@ pub fn news(plan: &Plan, notice: &Notice) -> News {
         Notice::RunResumed => run::resumed(),
         Notice::RunPaused { origin, behind, shut } => run::paused(plan, origin, behind, shut),
         Notice::RunContinued => run::continued(),
-        Notice::RunStopping { origin } => run::stopping(plan, origin),
-        Notice::RunFinished { outcome } => run::finished(outcome),
+        Notice::RunStopping { origin, on } => run::stopping(plan, origin, on),
+        Notice::RunFinished { outcome, on } => run::finished(outcome, on),
         Notice::RunStuck { step } => run::stuck(plan, step),
         Notice::OrderIgnored => run::order_ignored(),
         Notice::PhaseWaiting { phase } => phase::waiting(plan, phase),
@@ -229,7 +229,7 @@ pub fn evidence(told: &Told) -> Option<&str> {
         Notice::RunStarted
             | Notice::RunResumed
             | Notice::RunContinued
-            | Notice::RunFinished { outcome: RunOutcome::Succeeded | RunOutcome::RolledBack | RunOutcome::Stopped }
+            | Notice::RunFinished { outcome: RunOutcome::Succeeded | RunOutcome::RolledBack | RunOutcome::Stopped, .. }
             | Notice::PhaseStarted { .. }
             | Notice::PhaseSucceeded { .. }
             | Notice::StepStarted { .. }

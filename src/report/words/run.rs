@@ -1,7 +1,7 @@
 //! News of the run as a whole.
 
 use super::{News, reason};
-use crate::engine::Origin;
+use crate::engine::{Direction, Origin};
 use crate::model::{Plan, RunOutcome, StepId};
 use crate::report::text::{Role, count};
 
@@ -32,17 +32,24 @@ pub(super) fn continued() -> News {
     News::new("run.continued", Role::Strong, "run goes on")
 }
 
-pub(super) fn stopping(plan: &Plan, origin: Origin) -> News {
-    let what = format!("run stops, nothing new starts: {}", reason::origin(plan, origin));
+pub(super) fn stopping(plan: &Plan, origin: Origin, on: Direction) -> News {
+    let starts = match on {
+        Direction::Forward => "nothing new starts",
+        Direction::Back => "nothing more is undone",
+    };
+    let what = format!("run stops, {starts}: {}", reason::origin(plan, origin));
     News::new("run.stopping", Role::Warn, what).origin(plan, origin)
 }
 
-pub(super) fn finished(outcome: RunOutcome) -> News {
-    let (role, what) = match outcome {
-        RunOutcome::Succeeded => (Role::Good, "run succeeded: every criterion was met"),
-        RunOutcome::Refused => (Role::Bad, "run refused: nothing was started"),
-        RunOutcome::RolledBack => (Role::Back, "run rolled back, and verified"),
-        RunOutcome::Stopped => (Role::Warn, "run stopped on the way forward, not rolled back"),
+pub(super) fn finished(outcome: RunOutcome, on: Direction) -> News {
+    let (role, what) = match (outcome, on) {
+        (RunOutcome::Succeeded, _) => (Role::Good, "run succeeded: every criterion was met"),
+        (RunOutcome::Refused, _) => (Role::Bad, "run refused: nothing was started"),
+        (RunOutcome::RolledBack, _) => (Role::Back, "run rolled back, and verified"),
+        (RunOutcome::Stopped, Direction::Forward) => (Role::Warn, "run stopped on the way forward, not rolled back"),
+        (RunOutcome::Stopped, Direction::Back) => {
+            (Role::Bad, "run stopped on the way back: not all is undone, or it could not be verified")
+        }
     };
     News::new("run.finished", role, what).outcome(outcome.word())
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{Answer, Asked};
+use crate::engine::{Answer, Asked, Direction};
 use crate::model::{Part, RunOutcome, StepOutcome};
 use crate::report::sample;
 
@@ -19,7 +19,8 @@ fn every_notice() -> Vec<Notice> {
         Notice::RunResumed,
         Notice::RunPaused { origin: Origin::StepFailed(step), behind: None, shut: Some(step) },
         Notice::RunContinued,
-        Notice::RunStopping { origin: Origin::Operator },
+        Notice::RunStopping { origin: Origin::Operator, on: Direction::Forward },
+        Notice::RunStopping { origin: Origin::Operator, on: Direction::Back },
         Notice::RunStuck { step: Some(step) },
         Notice::RunStuck { step: None },
         Notice::OrderIgnored,
@@ -70,7 +71,8 @@ fn every_notice() -> Vec<Notice> {
     let outcomes = [StepOutcome::Done, StepOutcome::Found, StepOutcome::Skipped, StepOutcome::Tolerated];
     all.extend(outcomes.map(|outcome| Notice::StepSettled { step, outcome }));
     let endings = [RunOutcome::Succeeded, RunOutcome::Refused, RunOutcome::RolledBack, RunOutcome::Stopped];
-    all.extend(endings.map(|outcome| Notice::RunFinished { outcome }));
+    all.extend(endings.map(|outcome| Notice::RunFinished { outcome, on: Direction::Forward }));
+    all.push(Notice::RunFinished { outcome: RunOutcome::Stopped, on: Direction::Back });
     all
 }
 
@@ -90,6 +92,7 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     run.paused           run paused, nothing new starts: step promote failed; no rollback by itself, because the way back is shut at step promote
     run.continued        run goes on
     run.stopping         run stops, nothing new starts: an operator ordered it
+    run.stopping         run stops, nothing more is undone: an operator ordered it
     run.stuck            run stuck: step promote could not be undone; a human is needed
     run.stuck            run stuck: all is undone but not verified; a human is needed
     order.ignored        an order was not carried out, because it does not fit here
@@ -144,6 +147,7 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     run.finished         run refused: nothing was started
     run.finished         run rolled back, and verified
     run.finished         run stopped on the way forward, not rolled back
+    run.finished         run stopped on the way back: not all is undone, or it could not be verified
     "#);
 }
 
@@ -167,7 +171,7 @@ fn evidence_and_author_stand_only_where_they_are_about_the_notice() {
     let told = sample::with(sample::told(0, start), Some("alice"), Some("exit code 0 of the step before"));
     assert_eq!(sentence(&plan, &told), "step promote starts");
 
-    let refused = Notice::RunFinished { outcome: RunOutcome::Refused };
+    let refused = Notice::RunFinished { outcome: RunOutcome::Refused, on: Direction::Forward };
     let told = sample::with(sample::told(0, refused), None, Some("probe.old_writable = false"));
     assert_eq!(sentence(&plan, &told), "run refused: nothing was started: probe.old_writable = false");
 }
