@@ -160,7 +160,16 @@ impl<'p> Page<'p> {
             lines.push(std::mem::take(&mut line).fit(self.columns, "..."));
         }
         line.pad_to(self.indent);
-        line.push(role, action_in_short(&step.forward.action));
+        // What it is for comes before how it is done.
+        let action = action_in_short(&step.forward.action);
+        if let Some(summary) = &step.summary {
+            lines.extend(line.with(role, summary).wrap(self.columns, self.indent));
+            line = Line::new();
+            line.pad_to(self.indent);
+            line.push(Role::Dim, action);
+        } else {
+            line.push(role, action);
+        }
         lines.push(line.fit(self.columns, "..."));
         let time = [self.needs(id), Some(time_of(self.plan, step, bounds.forward)), self.home(step)];
         let back = format!("way back from here: {}", back(self.plan, bounds.back));

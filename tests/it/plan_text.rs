@@ -42,6 +42,7 @@ interrupts = { what = "writes", from = "fence", to = "promote" }
 sequence = ["sign_off", "drop_old"]
 on_failure = "pause"
 [step.copy]
+summary = "Everything that is older than the beginning of this run is there, too"
 run = "./copy --all\n./copy --rest"
 timeout = "8m"
 retry = { attempts = 2, delay = "10s" }
@@ -101,7 +102,9 @@ fn a_person_reads_the_plan_at_80_columns() {
 
     Phase warmup
       way forward    at most 17m 52s (timeout 20m)
-      * copy      run ./copy --all; ./copy --rest
+      * copy      Everything that is older than the beginning of this run is there,
+                  too
+                  run ./copy --all; ./copy --rest
                   2 attempts, at most 16m 40s; undo: run rm -rf /srv/new
                   way back from here: 1 undo, at most 1m 40s
         prewarm   run ./prewarm
