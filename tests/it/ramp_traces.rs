@@ -454,3 +454,27 @@ fn an_operator_who_tries_a_failed_ramp_again_tries_its_present_value() {
     done a        | a 20 set; ask advance a; begin hold a
     ");
 }
+
+#[test]
+fn what_a_ramp_would_lose_halfway_is_watched_at_the_step_before_it() {
+    let plan = "f -> a; undo f, a; undo_require f; ramp a 2 confirm; idempotent a";
+    assert_snapshot!(trace(plan, &["begin", "done f", "done a", "yes confirm a", "shut f", "due hold a", "fails a"]), @r"
+    begin         | start f#1
+    done f        | f done; watch way back f; take a 10; start a#1
+    done a        | a 10 set; ask confirm a
+    yes confirm a | a 10 confirmed; begin hold a
+    shut f        | way back shut at f
+    due hold a    | a 10 over; take a 20; start a#2
+    fails a       | a failed; refused; paused, f shut; hold run
+    ");
+    // The undo of the ramp itself is not asked: nobody knows how far it came.
+    let plan = "f -> a; undo f, a; undo_require a; ramp a 2 confirm; idempotent a";
+    assert_snapshot!(trace(plan, &["begin", "done f", "done a", "yes confirm a", "due hold a", "fails a"]), @r"
+    begin         | start f#1
+    done f        | f done; take a 10; start a#1
+    done a        | a 10 set; ask confirm a
+    yes confirm a | a 10 confirmed; begin hold a
+    due hold a    | a 10 over; take a 20; start a#2
+    fails a       | a failed; back; start undo a#3; hold run
+    ");
+}
