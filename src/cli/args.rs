@@ -219,6 +219,8 @@ impl Resume {
 pub(super) struct Document {
     /// The runbook
     pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) variables: Variables,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -250,6 +252,8 @@ pub(super) struct Check {
     /// The runbooks
     #[arg(required = true)]
     pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) variables: Variables,
     /// As JSON, an object for each problem
     #[arg(long)]
     pub(super) json: bool,
@@ -263,6 +267,8 @@ pub(super) struct Check {
 pub(super) struct Graph {
     /// The runbook
     pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) variables: Variables,
     /// The form
     #[arg(value_enum, default_value_t = GraphForm::Text)]
     pub(super) form: GraphForm,

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{print, say};
 use super::read::size;
-use super::stage;
+use super::{stage, variables};
 use crate::drive::live::backtest::backtest as test;
 use crate::drive::live::clock;
 use crate::drive::live::history::Stretch;
@@ -19,13 +19,14 @@ use crate::report::backtest::Tests;
 /// Tests every guard, and tells what was seen.
 pub(super) fn backtest(args: &args::Backtest) -> Result<Exit, Failure> {
     let stretch = stretch(args, clock::wall())?;
-    let document = stage::read(&args.file)?;
-    let plan = &document.plan;
-    if plan.guards().is_empty() {
+    let document = stage::read(&args.file, &args.variables)?;
+    if document.plan.guards().is_empty() {
         return Err(Failure::refused(format!("`{}` has no guard", args.file.display())));
     }
     let runtime = stage::runtime()?;
-    let values = runtime.block_on(super::exec::values(plan, &document.folder, &args.variables))?;
+    let values = runtime.block_on(variables::values(&document.plan, &document.folder, &document.given))?;
+    let document = stage::given(&args.file, document, &values)?;
+    let plan = &document.plan;
     let run = RunId("backtest".to_owned());
     let scope = RunScope::new(Arc::clone(plan), run, document.folder.clone(), values);
     let mut tested = Vec::new();

@@ -1,6 +1,5 @@
 //! `check`: everything that is wrong with a runbook.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -9,17 +8,19 @@ use super::args;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::say;
+use super::variables;
 use crate::syntax::render::{self, Look};
-use crate::syntax::{self, Problem, Reading, Sources, Texts};
+use crate::syntax::{Problem, Reading, Sources, Texts};
 
 /// Checks runbooks.
 pub(super) fn check(args: &args::Check) -> Result<Exit, Failure> {
     let mut exit = Exit::Good;
+    let given = variables::given(&args.variables)?;
     for path in &args.files {
-        let reading = syntax::read_given(&texts(path)?, &BTreeMap::new());
-        let Reading { plan, problems, places, sources } = reading;
+        let (reading, _) = variables::read(&texts(path)?, &given)?;
+        let Reading { plan, problems, places, sources, vars } = reading;
         // Giving back a large plan piece by piece takes longer than the process has left to live.
-        std::mem::forget((plan, places));
+        std::mem::forget((plan, places, vars));
         if args.json {
             print_json(path, &sources, &problems);
         } else {

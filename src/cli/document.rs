@@ -10,25 +10,27 @@ use super::failure::Failure;
 use super::output::{note, print, say};
 use super::read::size;
 use super::stage;
+use super::variables::Known;
 use crate::model::Bounds;
 use crate::report::{graph as drawing, plan as page};
 use crate::syntax::schema;
 
 /// What a runbook would do.
 pub(super) fn plan(args: &args::Document) -> Result<Exit, Failure> {
-    let document = stage::read(&args.file)?;
+    let document = stage::read(&args.file, &args.variables)?;
     let bounds = Bounds::of(&document.plan);
     if args.json {
         say(&page::as_json(&document.plan, &bounds).to_string());
     } else {
-        print(&page::lines(&document.plan, &bounds, size().0));
+        let known = Known::of(&document.plan, document.by_hand);
+        print(&page::lines(&document.plan, &bounds, size().0, &|text| known.shown(text)));
     }
     Ok(Exit::Good)
 }
 
 /// Its graph.
 pub(super) fn graph(args: &args::Graph) -> Result<Exit, Failure> {
-    let document = stage::read(&args.file)?;
+    let document = stage::read(&args.file, &args.variables)?;
     let bounds = Bounds::of(&document.plan);
     let text = match args.form {
         GraphForm::Text => drawing::as_text(&document.plan, &bounds),

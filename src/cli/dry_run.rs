@@ -9,17 +9,18 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::{self, DryRun, Output};
-use super::exec::{Document, given, unresolved};
+use super::exec::Document;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{print, say};
 use super::read::size;
 use super::stage::{self, find_program};
+use super::variables::{self, Known, unresolved};
 use crate::drive::live::clock;
 use crate::drive::live::gauge::Gauge;
 use crate::drive::live::once::once;
 use crate::drive::live::scope::RunScope;
-use crate::drive::live::vars::{self, Reach, VarError};
+use crate::drive::live::vars::VarError;
 use crate::drive::live::windows::Windows;
 use crate::engine::{Asked, Event, Question};
 use crate::model::{
@@ -61,15 +62,14 @@ pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> R
     let mut remarks = Vec::new();
     let runtime = stage::runtime()?;
     let values = match level {
-        DryRun::Plan => variables_without_programs(&document, args, &mut remarks)?,
-        DryRun::Preflight => {
-            runtime.block_on(super::exec::values(&document.plan, &document.folder, &args.variables))?
-        }
+        DryRun::Plan => variables_without_programs(&document, &mut remarks)?,
+        DryRun::Preflight => runtime.block_on(variables::values(&document.plan, &document.folder, &document.given))?,
     };
     let document = &stage::given(&args.file, document, &values)?;
     let plan = &document.plan;
     if args.output != Output::Json {
-        print(&crate::report::plan::lines(plan, &Bounds::of(plan), size().0));
+        let known = Known::of(plan, values.clone());
+        print(&crate::report::plan::lines(plan, &Bounds::of(plan), size().0, &|text| known.shown(text)));
         say("");
     }
     match level {
@@ -119,12 +119,11 @@ fn tell(remarks: &[Remark], output: Output) {
 
 fn variables_without_programs(
     document: &Document,
-    args: &args::Exec,
     remarks: &mut Vec<Remark>,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let given = given(&document.folder, &args.variables, Reach::NoPrograms)?;
     let runtime = stage::runtime()?;
-    let errors = match runtime.block_on(vars::resolve(document.plan.vars(), &given)) {
+    let resolved = variables::values_without_programs(&document.plan, &document.folder, &document.given);
+    let errors = match runtime.block_on(resolved) {
         Ok(values) => return Ok(values),
         Err(errors) => errors,
     };
@@ -140,7 +139,7 @@ fn variables_without_programs(
         about: "variables".to_owned(),
         text: format!("could not {error}"),
     }));
-    Ok(BTreeMap::new())
+    Ok(document.by_hand.clone())
 }
 
 fn comes_from_program(plan: &Plan, name: &str) -> bool {

@@ -10,9 +10,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::runs::{State, new_name};
 use super::stage::{self, Setting};
+use super::variables;
 use crate::drive::Fact;
 use crate::drive::live::start::{self, Beginning};
-use crate::drive::live::vars::{self, Given, Reach};
+use crate::drive::live::vars::Given;
 use crate::drive::live::windows::Windows;
 use crate::drive::live::{Options, clock};
 use crate::engine::{Act, Event};
@@ -23,7 +24,7 @@ use crate::syntax::{PartText, Texts};
 
 /// Executes a runbook.
 pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Result<Exit, Failure> {
-    let document = stage::read(&args.file)?;
+    let document = stage::read(&args.file, &args.variables)?;
     if let Some(level) = args.dry_run {
         return super::dry_run::dry_run(document, args, level);
     }
@@ -32,7 +33,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
     let state = State::open(state)?;
     let user = stage::user();
     let runtime = stage::runtime()?;
-    let values = runtime.block_on(values(&document.plan, &document.folder, &args.variables))?;
+    let values = runtime.block_on(variables::values(&document.plan, &document.folder, &document.given))?;
     let document = stage::given(&args.file, document, &values)?;
     let plan = Arc::clone(&document.plan);
 
@@ -113,44 +114,6 @@ pub(super) fn phase(plan: &Plan, name: &str) -> Result<PhaseId, Failure> {
     })
 }
 
-/// The values of all variables.
-pub(super) async fn values(
-    plan: &Plan,
-    folder: &Path,
-    variables: &args::Variables,
-) -> Result<BTreeMap<String, Value>, Failure> {
-    let given = given(folder, variables, Reach::Programs)?;
-    vars::resolve(plan.vars(), &given).await.map_err(|errors| unresolved(&errors))
-}
-
-/// What the command line says of variables.
-pub(super) fn given(folder: &Path, variables: &args::Variables, reach: Reach) -> Result<Given, Failure> {
-    let pair = |text: &String| {
-        let (name, value) = text.split_once('=').ok_or_else(|| {
-            Failure::wrong(format!("`--var {text}` sets nothing")).hint("write it as --var name=value")
-        })?;
-        Ok((name.to_owned(), value.to_owned()))
-    };
-    let file = variables
-        .vars_file
-        .as_deref()
-        .map(vars::read_file)
-        .transpose()
-        .map_err(|error| Failure::wrong(format!("could not {error}")))?;
-    Ok(Given {
-        flags: variables.vars.iter().map(pair).collect::<Result<_, Failure>>()?,
-        file: file.unwrap_or_default(),
-        folder: folder.to_owned(),
-        reach,
-    })
-}
-
-/// All variables without a value, at once.
-pub(super) fn unresolved(errors: &[vars::VarError]) -> Failure {
-    let texts: Vec<String> = errors.iter().map(|error| format!("could not {error}")).collect();
-    Failure::wrong(texts.join("\nerror: "))
-}
-
 fn take_name(state: &State, plan: &Plan, run: &RunId, user: &str) -> Result<Lock, LockError> {
     let holder = Holder { pid: std::process::id(), user: user.to_owned(), since: clock::wall(), run: run.clone() };
     Lock::of_name(state.path(), &plan.about().lock, &holder).map(|(lock, _)| lock)
@@ -209,6 +172,10 @@ pub(super) struct Document {
     pub(super) texts: Texts,
     pub(super) folder: PathBuf,
     pub(super) plan: Arc<Plan>,
+    /// What the command line says of variables.
+    pub(super) given: Given,
+    /// The values that it gives them.
+    pub(super) by_hand: BTreeMap<String, Value>,
 }
 
 impl Document {

@@ -22,6 +22,7 @@ mod resume;
 mod runs;
 mod stage;
 mod status;
+mod variables;
 
 use std::io::Write as _;
 use std::process::ExitCode;

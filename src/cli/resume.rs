@@ -160,7 +160,7 @@ pub(super) async fn secrets(plan: &Plan, history: &[u8]) -> Result<BTreeMap<Stri
     }
     let (header, _) = crate::journal::Reader::new(history).map_err(Failure::could_not)?;
     let given = Given { folder: header.base.into(), ..Given::default() };
-    vars::resolve(&secret, &given).await.map_err(|errors| super::exec::unresolved(&errors))
+    vars::resolve(&secret, &given).await.map_err(|errors| super::variables::unresolved(&errors))
 }
 
 fn facts(plan: &Plan, wish: &Wish, taken: &TakenUp, user: &str) -> Result<Vec<Fact>, Failure> {

@@ -6,12 +6,13 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::Output;
+use super::args::{self, Output};
 use super::detach::Seat;
 use super::exec::Document;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::say;
+use super::variables;
 use crate::drive::live::desk::{Desk, Sitting};
 use crate::drive::live::start::{RunFolder, Started};
 use crate::drive::live::{Driver, Options, Parts};
@@ -22,21 +23,21 @@ use crate::model::{Bounds, Plan, RunId, Time, Value};
 use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme};
 use crate::syntax::{self, PartText, Texts};
 
-/// Reads a runbook; prints every problem where it has errors.
-pub(super) fn read(path: &Path) -> Result<Document, Failure> {
+/// Reads a runbook with what the command line gives its variables; prints every problem where it has errors.
+pub(super) fn read(path: &Path, variables: &args::Variables) -> Result<Document, Failure> {
     let texts = super::check::texts(path)?;
-    let mut reading = syntax::read_given(&texts, &BTreeMap::new());
+    let given = variables::given(variables)?;
+    let (mut reading, by_hand) = variables::read(&texts, &given)?;
     let Some(plan) = reading.plan.take() else { return Err(super::check::failure(path, &reading)) };
     let absolute =
         path.canonicalize().map_err(|error| Failure::could_not(format!("find `{}`: {error}", path.display())))?;
     let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    Ok(Document { texts, folder, plan: Arc::new(plan) })
+    Ok(Document { texts, folder, plan: Arc::new(plan), given, by_hand })
 }
 
-/// Reads it again for a run whose variables have these values: ramps depend on them.
+/// Reads it again for a run whose variables have these values: ramps and durations depend on them.
 pub(super) fn given(path: &Path, document: Document, values: &BTreeMap<String, Value>) -> Result<Document, Failure> {
-    let from_vars = |step: &crate::model::Step| step.forward.ramp().is_some_and(|ramp| ramp.from.is_some());
-    if !document.plan.steps().iter().any(from_vars) {
+    if !variables::shapes_plan(document.plan.vars()) {
         return Ok(document);
     }
     let mut reading = syntax::read_given(&document.texts, values);

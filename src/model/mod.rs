@@ -37,4 +37,4 @@ pub use plan::{
 };
 pub use ramp::{Ramp, RampValue};
 pub use time::{Span, Time};
-pub use value::{Value, VarDecl, VarSource, kind_of};
+pub use value::{Shapes, Value, VarDecl, VarSource, kind_of};

@@ -52,6 +52,21 @@ pub struct About {
     pub output_max: u64,
 }
 
+impl About {
+    /// What `runbook.<name>` is in a template.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match name {
+            "name" => Some(&self.name),
+            "version" => self.version.as_deref(),
+            "summary" => self.summary.as_deref(),
+            "owner" => self.owner.as_deref(),
+            "docs" => self.docs.as_deref(),
+            "lock" => Some(&self.lock),
+            _ => None,
+        }
+    }
+}
+
 /// What INT and TERM do without a terminal (R18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnInterrupt {

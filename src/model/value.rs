@@ -1,6 +1,6 @@
 //! Variables: how they are declared, and what they are worth in a run.
 
-use super::Template;
+use super::{Span, Template};
 
 /// `[vars]`: how a variable gets its value. Order: `--var`, `--vars-file`, `env`, `file`, `run`, `default`.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,39 @@ pub struct VarDecl {
     pub choices: Vec<serde_json::Value>,
     /// For `plan` and prompts.
     pub summary: Option<String>,
+    /// What the plan itself takes it for; such a value decides what the plan is.
+    pub shapes: Option<Shapes>,
+}
+
+/// What a plan takes a variable for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shapes {
+    /// The values of a ramp.
+    Ramp,
+    /// A length of time.
+    Duration,
+    /// A length of time that is not zero.
+    Bound,
+}
+
+impl Shapes {
+    /// How a duration is written, for whoever wrote something else.
+    pub const REMEDY: &str = "write it as text with a unit, such as \"30s\" or \"1h30m\"";
+
+    /// Why a value cannot be taken for it, as far as the value alone shows it; fits behind the value.
+    pub fn refuses(self, value: &serde_json::Value) -> Option<&'static str> {
+        let floor = match self {
+            // What a list must hold, the reader says.
+            Self::Ramp => return None,
+            Self::Duration => false,
+            Self::Bound => true,
+        };
+        match value.as_str().and_then(Span::parse) {
+            None => Some("is no duration"),
+            Some(Span::ZERO) if floor => Some("is no time at all"),
+            Some(_) => None,
+        }
+    }
 }
 
 /// One place a variable's value may come from.

@@ -17,9 +17,9 @@ const NAMES_MAX: usize = 24;
 /// The columns that one action of an undo takes, at most.
 const UNDO_MAX: usize = 56;
 
-/// Lines no wider than `columns`.
-pub fn lines(plan: &Plan, bounds: &Bounds, columns: usize) -> Vec<Line> {
-    let page = Page::of(plan, bounds, columns);
+/// Lines no wider than `columns`; `shown` is what a text with templates in it looks like, as far as that is known.
+pub fn lines(plan: &Plan, bounds: &Bounds, columns: usize, shown: &dyn Fn(&str) -> String) -> Vec<Line> {
+    let page = Page::of(plan, bounds, columns, shown);
     let mut lines = Vec::new();
     page.summary(&mut lines);
     if plan.phases().is_empty() {
@@ -44,14 +44,16 @@ struct Page<'p> {
     /// Where actions begin.
     indent: usize,
     critical: Vec<bool>,
+    /// Of a text with templates in it.
+    shown: &'p dyn Fn(&str) -> String,
 }
 
 impl<'p> Page<'p> {
-    fn of(plan: &'p Plan, bounds: &'p Bounds, columns: usize) -> Self {
+    fn of(plan: &'p Plan, bounds: &'p Bounds, columns: usize, shown: &'p dyn Fn(&str) -> String) -> Self {
         let mut critical = vec![false; plan.steps().len()];
         bounds.critical_path.iter().for_each(|step| critical[step.index()] = true);
         let longest = plan.steps().iter().map(|step| width(&step.name)).max().unwrap_or_default();
-        Self { plan, bounds, columns, indent: longest.min(NAMES_MAX) + 6, critical }
+        Self { plan, bounds, columns, indent: longest.min(NAMES_MAX) + 6, critical, shown }
     }
 
     /// `text` behind a word of the left column.
@@ -161,7 +163,7 @@ impl<'p> Page<'p> {
         }
         line.pad_to(self.indent);
         // What it is for comes before how it is done.
-        let action = action_in_short(&step.forward.action);
+        let action = (self.shown)(&action_in_short(&step.forward.action));
         if let Some(summary) = &step.summary {
             lines.extend(line.with(role, summary).wrap(self.columns, self.indent));
             line = Line::new();
@@ -200,7 +202,8 @@ impl<'p> Page<'p> {
     fn home(&self, step: &Step) -> Option<String> {
         match &step.way_home {
             WayHome::Undo(list) => {
-                let all: Vec<String> = list.iter().map(|undo| cut(&action_in_short(&undo.action))).collect();
+                let all: Vec<String> =
+                    list.iter().map(|undo| cut(&(self.shown)(&action_in_short(&undo.action)))).collect();
                 Some(format!("undo: {}", all.join(", then ")))
             }
             WayHome::UndoneBy(other) => Some(format!("undone by {}", self.name(*other))),

@@ -75,7 +75,7 @@ impl<'t> Reader<'t> {
         let name = name.to_owned();
         let Some(of) = node.fields() else {
             let sources = vec![VarSource::Default(node.json())];
-            return VarDecl { name, sources, secret: false, choices: Vec::new(), summary: None };
+            return VarDecl { name, sources, secret: false, choices: Vec::new(), summary: None, shapes: None };
         };
         let mut sources = Vec::new();
         sources.extend(of.owned("env").map(VarSource::Env));
@@ -99,6 +99,6 @@ impl<'t> Reader<'t> {
             self.problem(Misfit::UnknownWord { key, choices: one_of(&words), at, help: None });
         }
         let secret = of.flag("secret").unwrap_or(false);
-        VarDecl { name, sources, secret, choices, summary: of.owned("summary") }
+        VarDecl { name, sources, secret, choices, summary: of.owned("summary"), shapes: None }
     }
 }

@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::Misfit;
 use super::names::{Named, unknown};
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::site::Spot;
 use super::source::{PartText, Sources, Texts};
-use super::template::{Root, rename, slots_of};
-use super::{Misfit, shape, tables};
+use super::template::{Root, one_variable, rename};
 use crate::measure::{self, NameOf};
 
 /// A part as a runbook includes it.
@@ -68,22 +68,44 @@ pub(super) enum Given<'t> {
 /// The file of a part, read: its table and what its parser says.
 pub(super) type Parsed<'t> = (Spanned<DeTable<'t>>, Vec<toml::de::Error>);
 
+/// The files of parts whose durations their variables give, by the names that the parts are included under.
+pub(super) type Filled<'t> = HashMap<String, DeTable<'t>>;
+
+/// The files that could be read.
+fn by_path<'t>(sources: &Sources, files: &'t [(&'t str, Parsed<'t>)]) -> HashMap<&'t str, Fields<'t>> {
+    let good = files.iter().filter(|(_, (_, errors))| errors.is_empty());
+    let fields = |(path, (file, _)): &'t (&'t str, Parsed<'t>)| {
+        let start = sources.start_of(path);
+        (*path, Fields::new(file.get_ref(), Spot::new(&(start..start)), (start, start)))
+    };
+    good.map(fields).collect()
+}
+
+/// What a runbook includes, before it is looked at any closer: name, path, variables.
+pub(super) fn seen<'t>(
+    root: Fields<'t>,
+    sources: &Sources,
+    files: &'t [(&'t str, Parsed<'t>)],
+) -> Vec<(&'t str, &'t str, Vec<Parameter<'t>>)> {
+    let by_path = by_path(sources, files);
+    let one = |(name, node): (&'t str, Node<'t>)| {
+        let of = node.fields()?;
+        let path = of.text("use")?;
+        Some((name, path, parameters(name, of, *by_path.get(path)?)))
+    };
+    root.fields("part").map(Fields::in_file_order).unwrap_or_default().into_iter().filter_map(one).collect()
+}
+
 /// The parts of a runbook. `None` where a file is missing or no TOML: nobody can tell then what names there are.
 pub(super) fn includes<'t>(
     root: Fields<'t>,
     texts: &Texts,
     sources: &Sources,
     files: &'t [(&'t str, Parsed<'t>)],
+    filled: &'t Filled<'t>,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<Include<'t>>> {
-    let by_path: HashMap<&str, Fields<'t>> = files
-        .iter()
-        .filter(|(_, (_, errors))| errors.is_empty())
-        .map(|(path, (file, _))| {
-            let start = sources.start_of(path);
-            (*path, Fields::new(file.get_ref(), Spot::new(&(start..start)), (start, start)))
-        })
-        .collect();
+    let by_path = by_path(sources, files);
     let mut whole = files.iter().all(|(_, (_, errors))| errors.is_empty());
     let mut read = Vec::new();
     for (name, node) in root.fields("part").map(Fields::in_file_order).unwrap_or_default() {
@@ -97,8 +119,9 @@ pub(super) fn includes<'t>(
                 whole = false;
                 continue;
             }
-            shape::check(&tables::PART_FILE, file.table, file.at(), problems);
-            read.push(Include::read(name, of, path, *file, problems));
+            // Its shape has been checked, however often it is included.
+            let file = filled.get(name).map_or(*file, |table| Fields::new(table, file.named_at, file.range));
+            read.push(Include::read(name, of, path, file, problems));
         } else if let Some(PartText::Unreadable(why)) = texts.parts.get(path) {
             let (part, file, why) = (name.to_owned(), path.to_owned(), why.clone());
             problems.push(Problem::PartUnreadable { part, file, why, at: of.at_key("use") });
@@ -106,6 +129,19 @@ pub(super) fn includes<'t>(
         }
     }
     whole.then_some(read)
+}
+
+impl Parameter<'_> {
+    /// Whether it is a variable of its own, and not one of the runbook that is handed on.
+    pub(super) fn is_added(&self) -> bool {
+        !matches!(self.given, Given::Variable(_))
+    }
+
+    /// Whether it needs a value and the runbook does not give it one.
+    pub(super) fn is_missing(&self) -> bool {
+        let has_source = |of: Fields<'_>| ["default", "env", "file", "run"].iter().any(|key| of.has(key));
+        matches!(self.given, Given::Nothing) && self.of.fields().is_some_and(|of| !has_source(of))
+    }
 }
 
 impl<'t> Include<'t> {
@@ -177,7 +213,7 @@ impl<'t> Include<'t> {
 
     /// The variables that it adds to those of the runbook.
     pub(super) fn added(&self) -> impl Iterator<Item = &Parameter<'t>> {
-        self.parameters.iter().filter(|parameter| !matches!(parameter.given, Given::Variable(_)))
+        self.parameters.iter().filter(|parameter| parameter.is_added())
     }
 
     /// What a name of its file is in the runbook.
@@ -253,19 +289,6 @@ fn parameters<'t>(part: &str, of: Fields<'t>, file: Fields<'t>) -> Vec<Parameter
         }
     };
     vars.into_iter().map(one).collect()
-}
-
-/// The variable of a text that is `{{vars.x}}` and nothing else.
-fn one_variable(text: &str) -> Option<String> {
-    match &slots_of(text)[..] {
-        [slot] if slot.range == (0..text.len()) && slot.fields.is_empty() && slot.helper.is_none() => {
-            match &slot.root {
-                Root::Var(name) => Some(name.clone()),
-                Root::Output { .. } | Root::RunId | Root::Runbook(_) | Root::Value => None,
-            }
-        }
-        _ => None,
-    }
 }
 
 /// The tables of a kind that have a name: the runbook's own, then those of each part.

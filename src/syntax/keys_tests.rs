@@ -472,3 +472,33 @@ fn every_key_of_the_format_changes_the_plan_or_is_refused_as_not_supported_yet()
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
     assert!(keys > 150, "only {keys} keys were found");
 }
+
+fn is_duration(shape: &Shape) -> bool {
+    match shape {
+        Shape::Text(form) => matches!(form, Form::Duration | Form::Bound),
+        Shape::Either(shapes) => shapes.iter().any(is_duration),
+        _ => false,
+    }
+}
+
+#[test]
+fn every_duration_of_the_format_can_be_a_variable() {
+    let mut all = BTreeMap::new();
+    tables_in(&tables::FILE, &mut all);
+    let mut keys = 0;
+    for table in all.values() {
+        for key in table.keys.iter().filter(|key| !key.later && is_duration(&key.shape)) {
+            keys += 1;
+            let plan = |value: &str| {
+                let text = text_of(table, key, &format!("{} = {value}\n", key.name)) + "[vars]\nspan = '7s'\n";
+                let Reading { plan, problems, .. } = read(&text);
+                let plan = plan.unwrap_or_else(|| panic!("{}.{}: {problems:?}\n{text}", table.name, key.name));
+                format!("{plan:?}")
+                    .replace("shapes: Some(Duration)", "shapes: None")
+                    .replace("shapes: Some(Bound)", "shapes: None")
+            };
+            assert_eq!(plan("'{{vars.span}}'"), plan("'7s'"), "{}.{}", table.name, key.name);
+        }
+    }
+    assert!(keys > 30, "only {keys} durations were found");
+}

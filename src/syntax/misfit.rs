@@ -4,6 +4,8 @@
 use miette::{Diagnostic, SourceSpan};
 use thiserror::Error;
 
+use crate::model::Shapes;
+
 /// A key or a value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
 #[expect(missing_docs, reason = "the fields are the words of the message beside them; `at` is always the place")]
@@ -93,6 +95,33 @@ pub enum Misfit {
         #[label("for `{key}`")]
         at: SourceSpan,
         key: String,
+    },
+    /// A duration that only a run would tell.
+    #[error("nothing says what `{key}` is: {why}")]
+    #[diagnostic(
+        code(duration_unknown),
+        help(
+            "write {key} = \"30s\", or {key} = \"{{{{vars.x}}}}\" where `x` has a duration such as \"30s\" as its default"
+        )
+    )]
+    DurationUnknown {
+        key: String,
+        why: String,
+        #[label("must be a duration")]
+        at: SourceSpan,
+    },
+    /// A variable that is taken for a duration and is none.
+    #[error("`{key}` is what `{name}` says, and {found} {why}")]
+    #[diagnostic(code(bad_duration_var), help("{}", Shapes::REMEDY))]
+    BadDurationVar {
+        name: String,
+        found: String,
+        key: String,
+        why: &'static str,
+        #[label("no length of time for it")]
+        at: SourceSpan,
+        #[label("is taken for `{key}` here")]
+        also: Option<SourceSpan>,
     },
     /// No size.
     #[error("`{text}` is not a size")]

@@ -7,12 +7,14 @@ mod action;
 mod baseline;
 mod bounds;
 mod budget;
+mod durations;
 mod expressions;
 mod fill;
 mod finding;
 mod include;
 #[cfg(test)]
 mod keys_tests;
+mod known;
 mod misfit;
 mod names;
 mod nearest;

@@ -1,60 +1,25 @@
 //! Reads ramps: their values, which must be known before there is a plan, and what sets, shows and keeps them.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
+use super::known::KnownVars;
 use super::misfit::Misfit;
 use super::node::{Fields, Node};
 use super::problem::Problem;
 use super::reader::{Patience, Reader, word};
 use super::template::{Root, slots_of};
 use crate::measure::{Locals, NameOf};
-use crate::model::{Action, Ramp, RampValue, Retry, Span, StepId, Survivors, Value, VarDecl, VarSource, Wait, Work};
+use crate::model::{Action, Ramp, RampValue, Retry, Shapes, Span, StepId, Survivors, Wait, Work};
 
 /// More values than a person can watch being set.
 const VALUES_MAX: usize = 1000;
 
-/// What variables are worth while a runbook is read: what a run was given, else their defaults.
-pub(super) struct KnownVars {
-    by_name: BTreeMap<String, Known>,
-}
-
-enum Known {
-    Secret,
-    Nothing,
-    Worth(Json),
-}
-
-impl KnownVars {
-    pub(super) fn of(declared: &[VarDecl], given: &BTreeMap<String, Value>) -> Self {
-        let known = |var: &VarDecl| {
-            let default = var.sources.iter().find_map(|source| match source {
-                VarSource::Default(value) => Some(value),
-                VarSource::Env(_) | VarSource::File(_) | VarSource::Run(_) => None,
-            });
-            let worth = given.get(&var.name).map(|value| &value.json).or(default);
-            match worth {
-                _ if var.secret => Known::Secret,
-                Some(worth) => Known::Worth(worth.clone()),
-                None => Known::Nothing,
-            }
-        };
-        Self { by_name: declared.iter().map(|var| (var.name.clone(), known(var))).collect() }
-    }
-
-    /// The list that a variable is worth, or why there is none.
-    fn list(&self, name: &str) -> Result<&[Json], String> {
-        match self.by_name.get(name) {
-            Some(Known::Worth(Json::Array(list))) if list.is_empty() => Err(format!("`{name}` is an empty list")),
-            Some(Known::Worth(Json::Array(list))) => Ok(list),
-            Some(Known::Worth(_)) => Err(format!("`{name}` is no list")),
-            Some(Known::Nothing) => {
-                Err(format!("`{name}` has no default, and before a run nothing else gives it a value"))
-            }
-            Some(Known::Secret) => Err(format!("`{name}` is secret, and the values of a ramp are shown")),
-            None => Err(format!("there is no variable `{name}`")),
-        }
+/// The list that a variable is worth, or why there is none.
+fn list<'k>(known: &'k KnownVars, name: &str) -> Result<&'k [Json], String> {
+    match known.worth(name, "the values of a ramp")? {
+        (Json::Array(list), _) if list.is_empty() => Err(format!("`{name}` is an empty list")),
+        (Json::Array(list), _) => Ok(list),
+        _ => Err(format!("`{name}` is no list")),
     }
 }
 
@@ -99,7 +64,8 @@ impl<'t> Reader<'t> {
             return (Vec::new(), None);
         }
         let name = &self.file().part.map_or_else(|| name.clone(), |part| part.name_of(NameOf::Var, name));
-        let list = match self.known_vars.list(name) {
+        self.shaping.insert(name.clone(), Shapes::Ramp);
+        let list = match list(&self.known_vars, name) {
             Ok(list) => list.to_vec(),
             Err(why) => return self.no_values(node, why),
         };

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
+use super::durations::{self, Durations, Shaping};
 use super::expressions::Expressions;
 use super::include::{self, Include, Parsed};
+use super::known::KnownVars;
 use super::misfit::Misfit;
 use super::names::{Named, Names};
 use super::node::{Fields, Node};
 use super::order::Order;
 use super::problem::Problem;
-use super::ramp::KnownVars;
 use super::reader::{Patience, Reader};
 use super::scope::scopes;
 use super::site::{Place, Places, Spot};
@@ -34,6 +35,8 @@ pub struct Reading {
     pub places: Places,
     /// The texts that it was read from.
     pub sources: Sources,
+    /// The variables that it declares, whether there is a plan or not; none where nobody can tell which those are.
+    pub vars: Vec<VarDecl>,
 }
 
 /// Reads a runbook that includes nothing, and says everything that is wrong with it.
@@ -41,7 +44,7 @@ pub fn read(text: &str) -> Reading {
     read_given(&Texts::alone(text), &BTreeMap::new())
 }
 
-/// Reads a runbook with its parts for a run whose variables have these values: the plan of a ramp depends on them.
+/// Reads a runbook with its parts for a run whose variables have these values: ramps and durations depend on them.
 pub fn read_given(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
     let mut reading = understand(texts, vars);
     if let Some(plan) = &reading.plan {
@@ -69,9 +72,10 @@ fn settled(mut reading: Reading) -> Reading {
 
 /// What the texts say by themselves; the plan is there wherever its graph is one.
 fn understand(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
-    let without_plan = |problems, sources| Reading { plan: None, problems, places: Places::default(), sources };
+    let without_plan =
+        |problems, sources| Reading { plan: None, problems, places: Places::default(), sources, vars: Vec::new() };
     let text = &texts.runbook;
-    let (file, errors) = DeTable::parse_recoverable(text);
+    let (mut file, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let problems = no_toml(text, &tables::FILE, file.get_ref(), &errors);
         return without_plan(problems, Sources::alone(text));
@@ -81,7 +85,7 @@ fn understand(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
         return without_plan(vec![Problem::NotARunbook { at: node.key_at.span() }], Sources::alone(text));
     }
     let mut problems = Vec::new();
-    shape::check(&tables::FILE, file.get_ref(), (0, 0).into(), &mut problems);
+    let templated = shape::check(&tables::FILE, file.get_ref(), (0, 0).into(), &mut problems);
     if !root.has("format") {
         problems.push(Problem::FormatMissing { at: (0, 0).into() });
     }
@@ -94,11 +98,16 @@ fn understand(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
             problems.extend(no_toml(text, &tables::PART_FILE, file.get_ref(), errors));
         }
     }
-    let Some(includes) = include::includes(root, texts, &sources, &files, &mut problems) else {
+    let durations = Durations::find(root, &templated, &sources, &files, vars, &mut problems);
+    let Durations { known, shaping, own, of_parts } = durations;
+    durations::fill(file.get_mut(), &own);
+    let root = Fields::new(file.get_ref(), Spot::default(), (0, 0));
+    let Some(includes) = include::includes(root, texts, &sources, &files, &of_parts, &mut problems) else {
         return without_plan(problems, sources.clone());
     };
-    let document = Document::of(root, sources.text(), &includes, vars, &mut problems);
-    let (draft, places, reader) = document.draft(problems);
+    let document = Document::of(root, sources.text(), &includes, &mut problems);
+    let (draft, places, reader) = document.draft(known, shaping, problems);
+    let declared = draft.vars.clone();
     let Reader { mut problems, claims, scopes, .. } = reader;
     if draft.steps.is_empty() {
         problems.push(Problem::NoSteps { at: (0, 0).into() });
@@ -114,7 +123,7 @@ fn understand(texts: &Texts, vars: &BTreeMap<String, Value>) -> Reading {
             None
         }
     };
-    Reading { plan, problems, places, sources: sources.clone() }
+    Reading { plan, problems, places, sources: sources.clone(), vars: declared }
 }
 
 fn sort(problems: &mut Vec<Problem>) {
@@ -166,8 +175,6 @@ struct Document<'t> {
     /// Of all files.
     text: &'t str,
     includes: &'t [Include<'t>],
-    /// What variables are worth in the run that it is read for.
-    given: &'t BTreeMap<String, Value>,
     probes: Vec<Named<'t>>,
     guards: Vec<Named<'t>>,
     /// Of the runbook: a part has none.
@@ -177,19 +184,12 @@ struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    fn of(
-        root: Fields<'t>,
-        text: &'t str,
-        includes: &'t [Include<'t>],
-        given: &'t BTreeMap<String, Value>,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
+    fn of(root: Fields<'t>, text: &'t str, includes: &'t [Include<'t>], problems: &mut Vec<Problem>) -> Self {
         include::mind_names(root, includes, problems);
         Self {
             root,
             text,
             includes,
-            given,
             probes: include::named(root, "probe", includes, |include| &include.probes),
             guards: include::named(root, "guard", includes, |include| &include.guards),
             budgets: include::named(root, "budget", &[], |_| &[]),
@@ -198,7 +198,7 @@ impl<'t> Document<'t> {
     }
 
     /// Reads everything, in the order in which things need each other.
-    fn draft(&self, mut problems: Vec<Problem>) -> (Draft, Places, Reader<'t>) {
+    fn draft(&self, known: KnownVars, shaping: Shaping, mut problems: Vec<Problem>) -> (Draft, Places, Reader<'t>) {
         let root = self.root;
         let order = Order::of(root, &self.steps, self.includes, &mut problems);
         let mut reader = Reader {
@@ -207,13 +207,13 @@ impl<'t> Document<'t> {
             here: 0,
             expressions: Expressions::default(),
             names: Names::of(&order, self.probes.clone()),
-            known_vars: KnownVars::of(&[], self.given),
+            known_vars: known,
+            shaping,
             probes: Vec::with_capacity(self.probes.len()),
             claims: Vec::new(),
             problems,
         };
-        let vars = self.vars(&mut reader);
-        reader.known_vars = KnownVars::of(&vars, self.given);
+        let mut vars = self.vars(&mut reader);
         for Named { name, of, scope, .. } in &self.probes {
             let probe: Probe = reader.within(*scope, |reader| reader.read_probe(name, *of));
             reader.probes.push(probe);
@@ -229,6 +229,9 @@ impl<'t> Document<'t> {
         let guards = self.read_guards(&mut reader);
         let baseline = root.fields("baseline").map(|of| reader.baseline(of));
         let places = self.places(&reader);
+        for var in &mut vars {
+            var.shapes = reader.shaping.get(&var.name).copied();
+        }
         let conditions = std::mem::take(&mut reader.expressions.conditions);
         let probes = std::mem::take(&mut reader.probes);
         (Draft { about, vars, preflight, probes, conditions, guards, baseline, phases, steps, parts }, places, reader)

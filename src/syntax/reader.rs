@@ -6,13 +6,14 @@
 use miette::SourceSpan;
 
 use super::Site;
+use super::durations::Shaping;
 use super::expressions::{Expressions, within};
+use super::known::KnownVars;
 use super::misfit::Misfit;
 use super::names::{Named, Names};
 use super::nearest::did_you_mean;
 use super::node::{Fields, Node};
 use super::problem::Problem;
-use super::ramp::KnownVars;
 use super::scope::Scope;
 use super::site::Spot;
 use super::template::{self, Place};
@@ -36,6 +37,8 @@ pub(super) struct Reader<'t> {
     pub(super) expressions: Expressions<'t>,
     /// What variables are worth, as far as it is known.
     pub(super) known_vars: KnownVars,
+    /// Which of them the plan depends on.
+    pub(super) shaping: Shaping,
     /// The probes, which are read before what uses them.
     pub(super) probes: Vec<Probe>,
     /// What can be judged only when the whole plan is there.

@@ -153,7 +153,9 @@ fn pattern(form: Form) -> Option<&'static str> {
     match form {
         Form::Free | Form::Template | Form::Expression | Form::Reference | Form::Zone | Form::Regex => None,
         Form::Name => Some("^[a-z][a-z0-9_]*$"),
-        Form::Duration | Form::Bound => Some("^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"),
+        Form::Duration | Form::Bound => {
+            Some("^(?=.)(([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|\\{\\{ *vars[.][a-z][a-z0-9_]* *\\}\\})$")
+        }
         Form::Percent => Some("^[0-9]*[.]?[0-9]+%$"),
         Form::Size => Some("^[0-9]+(B|KiB|MiB|GiB)$"),
         Form::Hours => Some("^[A-Za-z,-]+ [0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"),

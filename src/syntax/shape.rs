@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::budget::percent;
+use super::durations::Templated;
 use super::nearest::{did_you_mean, nearest};
 use super::node::{self, Glance};
 use super::spec::{Form, Group, Key, Shape, Table, one_of};
@@ -41,14 +42,23 @@ impl fmt::Display for Owner<'_> {
     }
 }
 
-/// Says everything of a whole file that has the wrong shape. `at` is where it begins.
-pub(super) fn check(table: &'static Table, file: &DeTable<'_>, at: SourceSpan, problems: &mut Vec<Problem>) {
+/// Says everything of a whole file that has the wrong shape. `at` is where it begins. Durations that are written as templates
+/// come back: what they are depends on variables.
+pub(super) fn check(
+    table: &'static Table,
+    file: &DeTable<'_>,
+    at: SourceSpan,
+    problems: &mut Vec<Problem>,
+) -> Vec<Templated> {
     let owner = Owner { table, name: None, at };
-    Checker { problems }.table(owner, file);
+    let mut checker = Checker { problems, templated: Vec::new() };
+    checker.table(owner, file);
+    checker.templated
 }
 
 struct Checker<'p> {
     problems: &'p mut Vec<Problem>,
+    templated: Vec<Templated>,
 }
 
 fn at(range: Range<usize>) -> SourceSpan {
@@ -260,6 +270,10 @@ impl Checker<'_> {
         let owned = || text.to_owned();
         let problem = match form {
             Form::Free | Form::Template | Form::Expression | Form::Reference => None,
+            Form::Duration | Form::Bound if text.contains("{{") => {
+                self.templated.push(Templated { key: key.to_owned(), form, text: owned(), at });
+                None
+            }
             Form::Name => (!is_name(text)).then(|| Misfit::BadName { name: owned(), at }),
             Form::Duration => {
                 Span::parse(text).is_none().then(|| Misfit::BadDuration { text: owned(), at, key: key.to_owned() })

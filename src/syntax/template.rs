@@ -20,7 +20,7 @@ use std::ops::Range;
 
 pub use self::parse::{Helper, Root, Slot};
 use self::parse::{Piece, parse};
-pub use self::render::{RenderError, Script, json, script, sql_text, text};
+pub use self::render::{RenderError, Script, json, known, script, sql_text, text};
 use crate::measure::nearest;
 
 /// The place a text stands in.
@@ -121,6 +121,19 @@ pub fn check(text: &str, place: Place, names: &TemplateNames<'_>) -> Vec<Templat
 /// The values that a text asks for, in the order of the text; empty where it cannot be read.
 pub fn slots_of(text: &str) -> Vec<Slot> {
     parse(text).map(|pieces| slots(&pieces).cloned().collect()).unwrap_or_default()
+}
+
+/// The variable of a text that is `{{vars.x}}` and nothing else.
+pub(super) fn one_variable(text: &str) -> Option<String> {
+    match &slots_of(text)[..] {
+        [slot] if slot.range == (0..text.len()) && slot.fields.is_empty() && slot.helper.is_none() => {
+            match &slot.root {
+                Root::Var(name) => Some(name.clone()),
+                Root::Output { .. } | Root::RunId | Root::Runbook(_) | Root::Value => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// The same text, each root of a path as `to` says; `None` leaves it.

@@ -11,6 +11,7 @@ mod crash;
 mod detached;
 mod docs;
 mod dry_run;
+mod durations;
 mod engine_traces;
 mod examples;
 mod explore;

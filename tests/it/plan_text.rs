@@ -83,7 +83,7 @@ fn migration() -> (Plan, Bounds) {
 
 fn text(columns: usize) -> String {
     let (plan, bounds) = migration();
-    let lines = page::lines(&plan, &bounds, columns);
+    let lines = page::lines(&plan, &bounds, columns, &str::to_owned);
     assert!(lines.iter().all(|line| line.width() <= columns));
     let lines: Vec<String> = lines.iter().map(|line| line.to_string().trim_end().to_owned()).collect();
     lines.join("\n")

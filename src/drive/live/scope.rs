@@ -156,19 +156,6 @@ impl RunScope {
     fn output(&self, step: &str, output: &str) -> Option<Value> {
         self.left(step)?.outputs.get(output).cloned()
     }
-
-    fn about(&self, name: &str) -> Option<String> {
-        let about = self.plan.about();
-        match name {
-            "name" => Some(about.name.clone()),
-            "version" => about.version.clone(),
-            "summary" => about.summary.clone(),
-            "owner" => about.owner.clone(),
-            "docs" => about.docs.clone(),
-            "lock" => Some(about.lock.clone()),
-            _ => None,
-        }
-    }
 }
 
 /// Text as it is; anything else as its JSON.
@@ -186,7 +173,7 @@ impl Values for RunScope {
             ["vars", name] => self.vars.get(*name).cloned(),
             ["steps", step, "outputs", output] => self.output(step, output),
             ["run", "id"] => Some(open(self.run.0.clone())),
-            ["runbook", name] => self.about(name).map(open),
+            ["runbook", name] => self.plan.about().text(name).map(|text| open(text.to_owned())),
             _ => None,
         }
     }

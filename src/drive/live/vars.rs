@@ -14,7 +14,7 @@ use super::reading;
 use super::render::Process;
 use super::run_probe;
 use super::secret::{LENGTH_MIN, Secrets, can_be_kept};
-use crate::model::{Span, Template, Value, VarDecl, VarSource, kind_of};
+use crate::model::{Shapes, Span, Template, Value, VarDecl, VarSource, kind_of};
 use crate::syntax::template::{self, Place, Values};
 
 /// So long the program of a `run` may take.
@@ -145,6 +145,22 @@ pub fn value_of(decl: &VarDecl, text: &str) -> Result<Json, VarError> {
     fit(decl, "`--var`", read(text, decl))
 }
 
+/// What the operator gave, of the variables that are given at all; nothing is looked for elsewhere.
+pub fn by_hand(declared: &[VarDecl], given: &Given) -> Result<BTreeMap<String, Value>, Vec<VarError>> {
+    let mut errors = unknown(declared, given);
+    let mut found = BTreeMap::new();
+    for decl in declared {
+        match handed(decl, given) {
+            Some(Ok(json)) => {
+                found.insert(decl.name.clone(), Value { json, secret: decl.secret });
+            }
+            Some(Err(error)) => errors.push(error),
+            None => {}
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(errors) }
+}
+
 fn unknown(declared: &[VarDecl], given: &Given) -> Vec<VarError> {
     let names = given.flags.iter().map(|(name, _)| name).chain(given.file.keys());
     names
@@ -156,19 +172,24 @@ fn unknown(declared: &[VarDecl], given: &Given) -> Vec<VarError> {
         .collect()
 }
 
-async fn one(decl: &VarDecl, given: &Given, before: &BTreeMap<String, Value>) -> Result<Json, VarError> {
+/// What the operator gave for it, if anything.
+fn handed(decl: &VarDecl, given: &Given) -> Option<Result<Json, VarError>> {
     if let Some((name, text)) = given.flags.iter().rev().find(|(name, _)| *name == decl.name) {
         if decl.secret {
-            return Err(VarError::SecretOnCommandLine { name: name.clone(), remedy: remedy(decl) });
+            return Some(Err(VarError::SecretOnCommandLine { name: name.clone(), remedy: remedy(decl) }));
         }
-        return fit(decl, "`--var`", read(text, decl));
+        return Some(fit(decl, "`--var`", read(text, decl)));
     }
-    if let Some(value) = given.file.get(&decl.name) {
-        let value = match value {
-            Json::String(text) => read(text, decl),
-            other => Ok(other.clone()),
-        };
-        return fit(decl, "`--vars-file`", value);
+    let value = match given.file.get(&decl.name)? {
+        Json::String(text) => read(text, decl),
+        other => Ok(other.clone()),
+    };
+    Some(fit(decl, "`--vars-file`", value))
+}
+
+async fn one(decl: &VarDecl, given: &Given, before: &BTreeMap<String, Value>) -> Result<Json, VarError> {
+    if let Some(handed) = handed(decl, given) {
+        return handed;
     }
     let mut tried = vec!["no `--var`".to_owned()];
     for source in &decl.sources {
@@ -267,6 +288,10 @@ fn fit(decl: &VarDecl, place: &str, value: Result<Json, String>) -> Result<Json,
     let unfit = |why: String| VarError::Unfit { name: decl.name.clone(), place: place.to_owned(), why };
     let value =
         value.map_err(|why| unfit(if decl.secret { "it is not of the kind wanted".to_owned() } else { why }))?;
+    if let Some(why) = decl.shapes.and_then(|shapes| shapes.refuses(&value)) {
+        let found = if decl.secret { "it".to_owned() } else { value.to_string() };
+        return Err(unfit(format!("{found} {why}; {}", Shapes::REMEDY)));
+    }
     if let Some(wanted) = example(decl).filter(|example| !same_kind(example, &value)) {
         return Err(unfit(format!("it must be {}", kind_of(wanted))));
     }

@@ -95,6 +95,19 @@ pub fn text(text: &str, place: Place, values: &dyn Values) -> Result<String, Ren
     Ok(rendered)
 }
 
+/// Text for people to see, before all values are there: what has no value yet, or a secret one, stays as it is written.
+pub fn known(text: &str, values: &dyn Values) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut behind = 0;
+    for slot in super::slots_of(text) {
+        let Ok(value) = filled(&slot, Place::Open, values) else { continue };
+        shown.push_str(&text[behind..slot.range.start]);
+        shown.push_str(&value);
+        behind = slot.range.end;
+    }
+    shown + &text[behind..]
+}
+
 /// JSON whose text leaves are templates, each by itself; a leaf that is only `{{x}}` keeps the type of the value.
 pub fn json(value: &Json, values: &dyn Values) -> Result<Json, RenderError> {
     Ok(match value {

@@ -494,3 +494,16 @@ fn a_value_stands_in_a_query_of_prometheus_inside_quotes_only() {
     assert_eq!(text(r#"x{a="{{vars.x}}"}"#, Place::Promql, &x(value)).unwrap(), r#"x{a="a\x22b\x27c\\d\ne"}"#);
     assert!(text("x > {{vars.x}}", Place::Promql, &x("1")).is_err(), "what check refuses is not rendered");
 }
+
+#[test]
+fn what_is_known_is_shown_and_the_rest_stays_as_it_is_written() {
+    let values = known(&[("vars.x", json!("db1")), ("vars.list", json!([1, 2])), ("!vars.token", json!("hush-hush"))]);
+    for (text, wanted) in [
+        ("{{vars.x}} and {{ vars.x }}: {{vars.list}}, {{vars.list.1}}", "db1 and db1: [1,2], 2"),
+        ("{{steps.a.outputs.b}} of {{vars.x}} for {{vars.other}}", "{{steps.a.outputs.b}} of db1 for {{vars.other}}"),
+        ("{{vars.token}} {{run.id}} {{value}}", "{{vars.token}} {{run.id}} {{value}}"),
+        ("{{vars.x}} and {{broken", "{{vars.x}} and {{broken"),
+    ] {
+        assert_eq!(super::known(text, &values), wanted);
+    }
+}

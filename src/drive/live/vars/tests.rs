@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn decl(name: &str, sources: Vec<VarSource>) -> VarDecl {
-    VarDecl { name: name.into(), sources, secret: false, choices: vec![], summary: None }
+    VarDecl { name: name.into(), sources, secret: false, choices: vec![], summary: None, shapes: None }
 }
 
 fn default(value: Json) -> VarSource {
@@ -145,4 +145,36 @@ fn a_variables_file_is_toml_or_json() {
     std::fs::write(&file, "\"swordfish").unwrap();
     assert!(!read_file(&file).unwrap_err().to_string().contains("swordfish"));
     assert!(read_file(&folder.path().join("none")).is_err());
+}
+
+#[test]
+fn what_is_given_by_hand_is_taken_and_nothing_is_looked_for() {
+    let declared = [
+        decl("flag", vec![default(json!(1))]),
+        decl("file", vec![]),
+        decl("left", vec![VarSource::Env("PATH".into()), default(json!("x"))]),
+    ];
+    let mut given = given(&[("flag", "1"), ("flag", "2")]);
+    given.file.insert("file".into(), json!("text"));
+    let found = by_hand(&declared, &given).unwrap();
+    let found: Vec<(&str, &Json)> = found.iter().map(|(name, value)| (name.as_str(), &value.json)).collect();
+    assert_eq!(found, [("file", &json!("text")), ("flag", &json!(2))]);
+    given.flags.push(("other".into(), "1".into()));
+    given.flags.push(("flag".into(), "many".into()));
+    assert_eq!(by_hand(&declared, &given).unwrap_err().len(), 2);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_variable_that_is_taken_for_a_duration_is_one() {
+    for (shapes, text, refused) in [
+        (Shapes::Duration, "0s", None),
+        (Shapes::Bound, "1h30m", None),
+        (Shapes::Bound, "0s", Some("\"0s\" is no time at all")),
+        (Shapes::Duration, "20", Some("\"20\" is no duration; write it as text with a unit")),
+    ] {
+        let decl = VarDecl { shapes: Some(shapes), ..decl("x", vec![default(json!("20s"))]) };
+        let said = value(decl, &given(&[("x", text)])).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.is_empty(), refused.is_none(), "{text}: {said}");
+        assert!(said.contains(refused.unwrap_or_default()), "{text}: {said}");
+    }
 }
