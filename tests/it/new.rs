@@ -42,7 +42,7 @@ fn every_pattern_is_listed_and_written_and_passes_check() {
 #[test]
 fn only_what_was_said_differs_from_the_library_and_comments_stay() {
     let bench = Bench::new("");
-    let say = ["--var", "user_errors=curl 'http://m/e?a=\"b\"'", "--var", "soak=60", "--var", "old=pg-a"];
+    let say = ["--var", "user_errors=curl 'http://m/e?a=\"b\"'", "--var", "soak=1h", "--var", "old=pg-a"];
     bench.does(&[&["new", "--pattern", "active-passive"][..], &say].concat(), 0);
     let written = fs::read_to_string(bench.path("active-passive.toml")).expect("written");
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/active-passive.toml");
@@ -53,7 +53,7 @@ fn only_what_was_said_differs_from_the_library_and_comments_stay() {
     assert_eq!(changed.len(), 3, "{changed:#?}");
     assert!(changed[0].starts_with("old ") && changed[0].contains("{ default = \"pg-a\", summary"), "{changed:#?}");
     assert!(changed[1].contains(r#"{ default = "curl 'http://m/e?a=\"b\"'", summary"#), "{changed:#?}");
-    assert!(changed[2].contains("{ default = 60, summary"), "{changed:#?}");
+    assert!(changed[2].contains("{ default = \"1h\", summary"), "{changed:#?}");
 }
 
 #[test]
@@ -104,14 +104,14 @@ fn at_a_terminal_a_person_is_asked_for_what_is_not_given() {
             }
             "soak" => {
                 terminal.press(&["soon", ENTER]).sees("could not take the value of");
-                terminal.press(&["60", ENTER])
+                terminal.press(&["1h", ENTER])
             }
             _ => terminal.press(&[ENTER]),
         };
     }
     terminal.sees("code 0 over");
     let written = fs::read_to_string(terminal.path("active-passive.toml")).expect("written");
-    for part in ["{ default = \"pg-a\",", "{ default = \"b\",", "{ default = \"echo 0\",", "{ default = 60,"] {
+    for part in ["{ default = \"pg-a\",", "{ default = \"b\",", "{ default = \"echo 0\",", "{ default = \"1h\","] {
         assert!(written.contains(part), "{part}: {written}");
     }
     terminal.ends_with(0);
