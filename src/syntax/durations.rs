@@ -31,7 +31,7 @@ pub(super) struct Templated {
 /// A variable of a file, in the runbook.
 enum Named {
     As(String),
-    /// A part's, which the runbook does not give.
+    /// A part's, which the runbook does not give, or gives by a variable that there is none of.
     Missing,
     /// There is none; perhaps another one is meant.
     Unknown(Option<String>),
@@ -73,7 +73,7 @@ impl<'t> Durations<'t> {
         for (name, path, parameters) in &seen {
             let Some(n) = files.iter().position(|(file, _)| file == path) else { continue };
             let name_of = |written: &str| match parameters.iter().find(|parameter| parameter.written == written) {
-                Some(parameter) if parameter.is_missing() => Named::Missing,
+                Some(parameter) if parameter.is_missing() || !known.has(&parameter.name) => Named::Missing,
                 Some(parameter) => Named::As(parameter.name.clone()),
                 None => Named::Unknown(did_you_mean(written, parameters.iter().map(|parameter| parameter.written))),
             };
@@ -161,11 +161,7 @@ fn find(
 /// The names of the variables that the runbook itself may use.
 fn own_names(known: &KnownVars) -> impl Fn(&str) -> Named {
     |name| {
-        if known.names().any(|known| known == name) {
-            Named::As(name.to_owned())
-        } else {
-            Named::Unknown(did_you_mean(name, known.names()))
-        }
+        if known.has(name) { Named::As(name.to_owned()) } else { Named::Unknown(did_you_mean(name, known.names())) }
     }
 }
 

@@ -66,6 +66,11 @@ impl KnownVars {
         }
     }
 
+    /// Whether there is such a variable.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// Their names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

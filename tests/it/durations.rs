@@ -105,12 +105,32 @@ fn a_part_is_given_durations_as_it_is_given_other_values_and_each_include_has_it
 
 #[test]
 fn a_part_that_lacks_a_duration_has_one_problem() {
-    let runbook = INCLUDES.replace("with = { bound = \"{{vars.slow}}\" }\n", "");
-    let texts = Texts::gather(runbook, |_| Ok(PART.to_owned()));
-    let errors: Vec<String> =
-        reading(&texts, &[]).problems.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("bound"), "{errors:?}");
+    for (instead, said) in [
+        ("", "part `a` is not given `bound`"),
+        ("with = { bound = \"{{vars.solw}}\" }\n", "there is no variable `solw`"),
+    ] {
+        let runbook = INCLUDES.replace("with = { bound = \"{{vars.slow}}\" }\n", instead);
+        let texts = Texts::gather(runbook, |_| Ok(PART.to_owned()));
+        let problems = reading(&texts, &[]).problems;
+        let errors: Vec<String> = problems.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains(said), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_defaults_and_the_probes_of_a_part_take_durations_from_its_variables() {
+    let part = PART
+        .replace("timeout = \"{{ vars.bound }}\"\n", "success = [\"probe.there\"]\n")
+        .replace("effect = \"none\"\n", "")
+        + "undo = { run = [\"./back\"], success = [\"!probe.there\"] }\n[defaults]\ntimeout = \"{{vars.bound}}\"\n\
+           [probe.there]\nrun = [\"true\"]\nbool = \"exit\"\ninterval = \"{{vars.pause}}\"\n";
+    let runbook = INCLUDES.replace("timeout = \"2h\"", "timeout = \"2h\"\nrollback_timeout = \"1h\"");
+    let plan = plan(&Texts::gather(runbook, |_| Ok(part.clone())), &[("slow", "90s")]);
+    let intervals: Vec<String> = plan.probes().iter().map(|probe| probe.interval.written()).collect();
+    assert_eq!(intervals, ["3s", "1s"]);
+    let undos: Vec<String> = plan.steps().iter().map(|step| step.undo()[0].timeout.written()).collect();
+    assert_eq!(undos, ["1m30s", "2m"]);
 }
 
 #[test]
