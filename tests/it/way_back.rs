@@ -109,3 +109,18 @@ fn a_partly_rolled_back_run_measures_only_what_is_still_in_place() {
     assert_eq!((&said["ways_back"][0]["step"], &said["ways_back"][0]["open"]), (&"make".into(), &true.into()));
     assert_eq!(said["way_back_closed"], false);
 }
+
+#[test]
+fn a_way_back_that_is_shut_says_what_for_and_what_its_probe_complains_of() {
+    let require = "require = [{ that = \"probe.behind < 5\", say = \"old lacks too much\" }]";
+    let bench = Bench::new(&format!(
+        "[probe.behind]\nrun = [\"cat\", \"behind\"]\ninterval = \"50ms\"\n\
+         [step.make]\nrun = \"touch made\"\n\
+         undo = {{ run = \"rm -f made\", timeout = \"10s\", {require} }}\n\
+         [step.look]\nneeds = [\"make\"]\nrun = \"sleep 1\"\neffect = \"none\"\n"
+    ));
+    let told = bench.does(&["exec", "verbs.toml", "--output", "plain"], 0).0;
+    let shut = told.lines().find(|line| line.contains("the way back is shut")).unwrap_or_default();
+    let why = "old lacks too much: probe.behind = no data (must be < 5); probe.behind: exit status: 1: cat: behind:";
+    assert!(shut.contains(why), "{told}");
+}

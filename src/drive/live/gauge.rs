@@ -259,6 +259,16 @@ impl Gauge {
         }
     }
 
+    /// Whoever reads that a way back is shut wants to know what for, and what its probes complain of.
+    fn why_shut(&self, step: StepId, n: u16, verdict: Verdict, evidence: String) -> String {
+        let mut criteria = self.plan.step(step).undo().iter().flat_map(|undo| &undo.require);
+        let Some(criterion) = criteria.nth(usize::from(n)).filter(|_| verdict != Verdict::Holds) else {
+            return evidence;
+        };
+        let evidence = self.with_complaints(&evidence, &self.plan.condition(criterion.condition).probes);
+        criterion.say.as_ref().map_or(evidence.clone(), |say| format!("{say}: {evidence}"))
+    }
+
     fn facts(&mut self, found: Vec<Finding<Key>>) -> Vec<Fact> {
         found.into_iter().filter_map(|finding| self.fact(finding)).collect()
     }
@@ -270,6 +280,7 @@ impl Gauge {
                 Some(Fact::new(Event::Judged { question, verdict }).with_evidence(evidence))
             }
             Finding::Judged { key: Key::WayBack(step, n), verdict, evidence } => {
+                let evidence = self.why_shut(step, n, verdict, evidence);
                 let way_back = self.ways_back.get_mut(&step)?;
                 *way_back.verdicts.get_mut(usize::from(n))? = Some(verdict);
                 let all = way_back.together()?;
