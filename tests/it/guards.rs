@@ -105,3 +105,38 @@ fn what_a_step_waits_for_is_told_once_with_the_complaint_of_the_probe_and_the_re
         assert_eq!(remedy, end);
     }
 }
+
+const SWITCHES: &str = r#"
+format = 1
+[runbook]
+name = "compare"
+timeout = "10m"
+rollback_timeout = "1m"
+[probe.rate]
+run = ["cat", "rate"]
+interval = "20ms"
+[guard.rate]
+require = "probe.rate < 100"
+[step.fence]
+run = "true"
+timeout = "10s"
+undo = { run = "true", timeout = "10s" }
+[step.lead]
+needs = ["fence"]
+run = "echo 500 > rate.new; mv rate.new rate; sleep 0.5; echo 10 > rate.new; mv rate.new rate; sleep 0.2"
+timeout = "10s"
+undo = { run = "true", timeout = "10s" }
+"#;
+
+#[test]
+fn a_guard_may_say_between_which_steps_errors_are_meant() {
+    Bench::new(SWITCHES).does(&["exec", "compare.toml"], 4);
+    let meant = "probe.rate < 100 || steps.fence.outcome == 'done' && steps.lead.outcome != 'done'";
+    Bench::new(&SWITCHES.replace("probe.rate < 100", meant)).does(&["exec", "compare.toml"], 0);
+}
+
+#[test]
+fn a_guard_with_more_failures_than_a_pause_has_samples_outlasts_it() {
+    let patient = SWITCHES.replace("[step.fence]", "failures = 1000\nof = 1000\n[step.fence]");
+    Bench::new(&patient).does(&["exec", "compare.toml"], 0);
+}
