@@ -37,6 +37,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("event-log-replay", "slow", "answer = 300; baseline.answer = 10", "answer = 301"),
     ("event-log-replay", "slow", "answer = 500; baseline.answer = 100", "answer = 501"),
     ("event-log-replay", "same", "same = true", "same = false"),
+    ("event-log-replay", "new_follows", "log_end = 1999; new_offset = 1000", "log_end = 2000"),
+    ("event-log-replay", "new_follows", "log_end = 1999; new_offset = 1000", "new_offset = null"),
 
     ("sidecar-replication", "user_errors", "user_errors = 0.05", "user_errors = 0.06"),
     ("sidecar-replication", "order", "gap = 0", "gap = 1"),
