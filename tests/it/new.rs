@@ -39,6 +39,34 @@ fn every_pattern_is_listed_and_written_and_passes_check() {
     }
 }
 
+/// `--var` for each duration of a pattern, four times as long as in the library.
+fn longer(name: &str) -> Vec<String> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(name).with_extension("toml");
+    let text: toml::Table = fs::read_to_string(library).expect("it is there").parse().expect("it is TOML");
+    let vars = text["vars"].as_table().expect("a table").iter();
+    let defaults = vars.filter_map(|(var, about)| Some((var, about.get("default")?.as_str()?)));
+    let durations = defaults.filter_map(|(var, default)| {
+        let (number, unit) = default.split_at(default.find(|c: char| !c.is_ascii_digit())?);
+        let number: u64 = number.parse().ok().filter(|_| ["s", "m", "h", "d"].contains(&unit))?;
+        Some(format!("{var}={}{unit}", number * 4))
+    });
+    durations.flat_map(|given| ["--var".to_owned(), given]).collect()
+}
+
+#[test]
+fn every_duration_of_a_pattern_can_be_four_times_as_long_and_no_other_line_need_be_changed() {
+    let bench = Bench::new("");
+    for name in patterns() {
+        let longer = longer(&name);
+        assert!(longer.iter().any(|given| given.starts_with("answer_within=")), "{name}: {longer:?}");
+        let say = [needed(&bench, &name), longer].concat();
+        let say: Vec<&str> = say.iter().map(String::as_str).collect();
+        let file = format!("{name}.toml");
+        bench.does(&[&["new", "--pattern", &name][..], &say[..]].concat(), 0);
+        bench.does(&["check", "--strict", &file], 0);
+    }
+}
+
 #[test]
 fn only_what_was_said_differs_from_the_library_and_comments_stay() {
     let bench = Bench::new("");
