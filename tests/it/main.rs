@@ -37,6 +37,7 @@ mod random;
 mod requests;
 mod rules;
 mod runbooks;
+mod shipped_defaults;
 mod shipped_guards;
 mod simulate;
 mod sketch;
