@@ -51,14 +51,15 @@ pub(super) fn pause(args: &args::Order, state: &State) -> Result<Exit, Failure> 
     simple(state, &run, Act::Pause, args.reason.clone())
 }
 
-/// Lets a paused run go on that another process drives.
-pub(super) fn go_on(run: &RunId, state: &State) -> Result<Exit, Failure> {
+/// Lets a paused run go on that another process drives. `None`: it does not hear, because it has just gone, or only begins.
+pub(super) fn go_on(run: &RunId, state: &State) -> Option<Result<Exit, Failure>> {
     match send(state, run, Want::Act(Act::Resume), None) {
+        Err(ControlError::NobodyThere) => None,
         Err(ControlError::Refused(why)) => {
-            Err(Failure::refused(format!("run {run} is driven by another process, and not let go on: {why}"))
-                .hint(format!("`runbook status {run}` tells what it waits for; `runbook attach {run}` watches it")))
+            Some(Err(Failure::refused(format!("run {run} is driven by another process, and not let go on: {why}"))
+                .hint(format!("`runbook status {run}` tells what it waits for; `runbook attach {run}` watches it"))))
         }
-        other => done(run, other, "goes on"),
+        other => Some(done(run, other, "goes on")),
     }
 }
 

@@ -68,8 +68,12 @@ impl Wish {
 pub(super) fn resume(args: &args::Resume, state: &State, seat: Seat) -> Result<Exit, Failure> {
     let run = state.find(args.run.as_deref(), is_unfinished)?;
     let is_driven = Lock::holder_of_run(state.folder(&run).path()).is_some();
-    if is_driven && matches!(seat, Seat::Here) && !args.wants_a_process() {
-        return order::go_on(&run, state);
+    if is_driven
+        && matches!(seat, Seat::Here)
+        && !args.wants_a_process()
+        && let Some(went) = order::go_on(&run, state)
+    {
+        return went;
     }
     let wish = Wish {
         run: args.run.clone(),

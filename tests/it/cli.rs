@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use runbook::drive::live::clock;
+use runbook::journal::lock::{Holder, Lock};
+use runbook::model::RunId;
 use serde_json::Value as Json;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -338,6 +341,19 @@ fn a_paused_run_that_another_process_drives_goes_on_when_told_to() {
     assert!(out.contains("goes on"), "{out}");
     fs::write(bench.path("may"), "").expect("written");
     bench.does(&["attach"], 0);
+}
+
+#[test]
+fn who_resumes_a_run_that_another_one_has_just_taken_up_hears_that_it_is_driven() {
+    let bench = Bench::new("[step.ready]\ngate = { question = \"Now?\", expires = \"10m\" }\n");
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    let run = RunId(bench.run());
+    let folder = bench.path("state").join("runs").join(&run.0);
+    let holder = Holder { pid: std::process::id(), user: "other".to_owned(), since: clock::wall(), run };
+    // As between its lock and its socket.
+    let (_lock, _) = Lock::of_run(&folder, &holder).expect("free");
+    let (_, err) = bench.does(&["resume"], 3);
+    assert!(err.contains("is being driven already: process") && err.contains("of other"), "{err}");
 }
 
 #[test]
