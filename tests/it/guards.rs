@@ -1,5 +1,7 @@
 //! What guards tell beside their breaches, through the binary.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use crate::baseline::Bench;
@@ -104,6 +106,36 @@ fn what_a_step_waits_for_is_told_once_with_the_complaint_of_the_probe_and_the_re
         assert!(sentence.starts_with(begin) && sentence.contains(complaint) && sentence.ends_with(end), "{sentence}");
         assert_eq!(remedy, end);
     }
+}
+
+const TAKEN_UP: &str = r#"
+format = 1
+[runbook]
+name = "compare"
+timeout = "10m"
+[probe.rate]
+run = ["cat", "rate"]
+interval = "20ms"
+[step.look]
+wait = { until = "probe.rate > 0", within = "5m" }
+"#;
+
+#[test]
+fn a_question_of_a_run_that_is_taken_up_is_not_told_as_slow_before_its_probe_could_answer() {
+    let bench = Bench::new(TAKEN_UP);
+    bench.set(0);
+    let first = bench.begin(&["exec", "compare.toml"]);
+    bench.waits_for("the question", |status| status["run"].is_string());
+    drop(first);
+    // Longer than it takes until a question without data is told.
+    std::thread::sleep(Duration::from_secs(6));
+    let _second = bench.begin(&["resume"]);
+    let told = || bench.does(&["show", "--json"], 0);
+    bench.waits_for("the second process", |_| told().contains("run.resumed"));
+    std::thread::sleep(Duration::from_millis(500));
+    bench.set(10);
+    bench.waits_for("the end", |status| status["outcome"] == "succeeded");
+    assert!(!told().contains("answer.awaited"), "{}", told());
 }
 
 const SWITCHES: &str = r#"

@@ -8,13 +8,25 @@ use crate::engine::{Command, Engine, Event, Question};
 use crate::model::{GuardId, Time};
 
 /// What this process has told of already: each once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Awaited {
+    /// Since when it measures. What was asked before that can have had no data until then.
+    from: Time,
     guards: BTreeSet<GuardId>,
     questions: BTreeSet<Question>,
 }
 
 impl Awaited {
+    /// Of a process that measures from then on.
+    pub(super) fn from(from: Time) -> Self {
+        Self { from, guards: BTreeSet::new(), questions: BTreeSet::new() }
+    }
+
+    /// When there may be more to tell.
+    pub(super) fn next(&self, gauge: &Gauge, now: Time) -> Option<Time> {
+        gauge.next_overdue(self.from, now)
+    }
+
     /// Forgets what is asked no longer, and what begins anew.
     pub(super) fn note(&mut self, command: Command) {
         match command {
@@ -33,7 +45,7 @@ impl Awaited {
                 facts.push(Fact::new(Event::GuardAwaited { guard }).with_evidence(gauge.why_guard_waits(guard)));
             }
         }
-        for question in gauge.overdue(now) {
+        for question in gauge.overdue(self.from, now) {
             if self.questions.insert(question) {
                 let why = gauge.why_unanswered(question);
                 facts.push(Fact::new(Event::AnswerAwaited { question }).with_evidence(why));

@@ -140,7 +140,7 @@ impl Driver {
         gauge.restore_spends(parts.session.spent());
         Self {
             gauge,
-            awaited: Awaited::default(),
+            awaited: Awaited::from(parts.clock.time()),
             kept: Samples::new(Arc::clone(&plan), &parts.folder),
             attempts: Attempts::new(Arc::clone(&plan), parts.folder.clone(), parts.key),
             windows: Windows::new(&plan),
@@ -274,7 +274,7 @@ impl Driver {
     async fn wait_for_facts(&mut self) -> Result<(), DriveError> {
         let closes = self.view.closes();
         let now = self.clock.time();
-        let measured = [self.gauge.next_wakeup(), self.gauge.next_overdue(now)].into_iter().flatten().min();
+        let measured = [self.gauge.next_wakeup(), self.awaited.next(&self.gauge, now)].into_iter().flatten().min();
         let wakes = [self.session.next_deadline(), measured, self.windows.next_change(), closes];
         let wake = wakes.into_iter().flatten().min();
         let pause = wake.map_or(IDLE, |at| at.since(now).duration());

@@ -210,16 +210,17 @@ impl Gauge {
 
     /// The engine's questions that have no answer, or not the one that is waited for, for longer than people expect.
     /// How a ramp and a way back stand is told as it changes.
-    pub fn overdue(&self, now: Time) -> impl Iterator<Item = Question> + '_ {
-        self.judge.overdue(now).filter_map(|key| match key {
+    /// `from`: since when this process measures.
+    pub fn overdue(&self, from: Time, now: Time) -> impl Iterator<Item = Question> + '_ {
+        self.judge.overdue(from, now).filter_map(|key| match key {
             Key::Question(Question { asked: Asked::Advance(..) | Asked::HoldWhile(..), .. }) | Key::WayBack(..) => None,
             Key::Question(question) => Some(question),
         })
     }
 
     /// When [`Self::guards_overdue`] or [`Self::overdue`] has one more.
-    pub fn next_overdue(&self, now: Time) -> Option<Time> {
-        self.judge.next_overdue(now)
+    pub fn next_overdue(&self, from: Time, now: Time) -> Option<Time> {
+        self.judge.next_overdue(from, now)
     }
 
     /// Why a guard has not held: its values, and what its probes complain of.

@@ -14,9 +14,10 @@ const WITHOUT_DATA: Span = Span::from_secs(5);
 const UNTRUE: Span = Span::from_secs(30);
 
 impl<K: Copy + Ord + Debug> Judge<K> {
-    /// The open questions that have had no data, or have not come true, for longer than people expect.
-    pub fn overdue(&self, now: Time) -> impl Iterator<Item = K> + '_ {
-        self.asked.iter().filter(move |(_, it)| self.due(it).is_some_and(|due| due <= now)).map(|(key, _)| *key)
+    /// The open questions that have had no data, or have not come true, for longer than people expect. `from`: since when
+    /// samples are taken at all, which may be later than the question.
+    pub fn overdue(&self, from: Time, now: Time) -> impl Iterator<Item = K> + '_ {
+        self.asked.iter().filter(move |(_, it)| self.due(it, from).is_some_and(|due| due <= now)).map(|(key, _)| *key)
     }
 
     /// The watched guards that have not held for longer than people expect.
@@ -25,13 +26,13 @@ impl<K: Copy + Ord + Debug> Judge<K> {
     }
 
     /// When the next of them is.
-    pub fn next_overdue(&self, now: Time) -> Option<Time> {
-        let questions = self.asked.values().filter_map(|asking| self.due(asking));
+    pub fn next_overdue(&self, from: Time, now: Time) -> Option<Time> {
+        let questions = self.asked.values().filter_map(|asking| self.due(asking, from));
         questions.chain(self.guards_due().map(|(_, due)| due)).filter(|due| *due > now).min()
     }
 
-    fn due(&self, asking: &Asking) -> Option<Time> {
-        let since = asking.terms.since;
+    fn due(&self, asking: &Asking, from: Time) -> Option<Time> {
+        let since = asking.terms.since.max(from);
         let lacks = |probe: &Probe| probe.latest.as_ref().is_none_or(|latest| latest.value.is_none());
         match asking.standing().map(|(verdict, _)| verdict) {
             Some(Verdict::Holds) => None,

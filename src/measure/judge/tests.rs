@@ -653,12 +653,12 @@ fn what_has_no_data_for_five_seconds_or_is_untrue_for_thirty_is_overdue() {
     let mut bench = with(NoData::Pause);
     let late = |bench: &Bench, now| {
         let guards = bench.judge.guards_overdue(at(now)).map(|guard| format!("g{}", guard.index()));
-        bench.judge.overdue(at(now)).map(String::from).chain(guards).collect::<Vec<_>>().join(" ")
+        bench.judge.overdue(at(0), at(now)).map(String::from).chain(guards).collect::<Vec<_>>().join(" ")
     };
     bench.watch(0, 1000);
     bench.ask('q', 0, 1000);
     bench.ask('c', 2, 1000);
-    assert_eq!(bench.judge.next_overdue(at(1000)), Some(at(6000)));
+    assert_eq!(bench.judge.next_overdue(at(0), at(1000)), Some(at(6000)));
     bench.sample('a', 2000, -1);
     assert_eq!(late(&bench, 5999), "");
     assert_eq!(late(&bench, 6000), "q g0");
@@ -668,8 +668,17 @@ fn what_has_no_data_for_five_seconds_or_is_untrue_for_thirty_is_overdue() {
     bench.sample('a', 7500, 1);
     assert_eq!(late(&bench, 7510), "");
     bench.sample('a', 8500, 99);
-    assert_eq!(bench.judge.next_overdue(at(8510)), Some(at(31_000)));
+    assert_eq!(bench.judge.next_overdue(at(0), at(8510)), Some(at(31_000)));
     assert_eq!(late(&bench, 31_000), "q");
     // What looks back over 30 s has five seconds from then.
     assert_eq!(late(&bench, 36_000), "c q");
+}
+
+#[test]
+fn a_question_that_was_asked_before_anybody_measured_is_overdue_as_if_it_had_been_asked_then() {
+    let mut bench = with(NoData::Pause);
+    bench.ask('q', 0, 1000);
+    assert_eq!(bench.judge.overdue(at(60_000), at(64_999)).count(), 0);
+    assert_eq!(bench.judge.next_overdue(at(60_000), at(60_000)), Some(at(65_000)));
+    assert_eq!(bench.judge.overdue(at(60_000), at(65_000)).count(), 1);
 }
