@@ -63,6 +63,25 @@ async fn an_accepted_answer_is_done_and_gives_outputs() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_request_that_could_have_a_body_and_has_none_says_so() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&seen);
+    let url = serve(move |asked, open| {
+        heard.lock().unwrap().push(asked);
+        open.answer(200, "", "");
+    });
+    for method in ["POST", "PUT", "PATCH", "GET", "DELETE"] {
+        assert_eq!(perform(request(method, url.clone())).await.end, AttemptEnd::Done);
+    }
+    let mut by_hand = request("POST", url);
+    by_hand.headers = vec![("Content-Length".into(), "0".into())];
+    assert_eq!(perform(by_hand).await.end, AttemptEnd::Done);
+    let lengths = |headers: &[String]| headers.iter().filter(|header| *header == "content-length: 0").count();
+    let seen: Vec<usize> = seen.lock().unwrap().iter().map(|asked| lengths(&asked.headers)).collect();
+    assert_eq!(seen, [1, 1, 1, 0, 0, 1]);
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_refusal_and_an_unexpected_answer_are_failed() {
     let url = serve(|asked, open| {
         let status = if asked.line.contains("/no") { 409 } else { 200 };

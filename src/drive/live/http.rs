@@ -14,6 +14,7 @@
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use reqwest::header::CONTENT_LENGTH;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 use serde_json::{Value as Json, json};
@@ -181,8 +182,14 @@ pub(super) async fn send(client: &Client, request: &Request) -> Result<Answer, N
     for (name, value) in &request.headers {
         sending = sending.header(name, value);
     }
-    if let Some(body) = &request.body {
-        sending = sending.body(body.clone());
+    let says_length = || request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()));
+    match request.body.as_deref().unwrap_or_default() {
+        // Where a body is expected, servers refuse what does not say that there is none (RFC 9110, 8.6).
+        [] if ["POST", "PUT", "PATCH"].contains(&request.method.as_str()) && !says_length() => {
+            sending = sending.header(CONTENT_LENGTH, 0);
+        }
+        [] => {}
+        body => sending = sending.body(body.to_owned()),
     }
     let begun = Instant::now();
     let mut response = sending.send().await.map_err(|error| {
