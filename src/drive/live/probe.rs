@@ -159,7 +159,8 @@ impl Poll {
         let answer = timeout(bound, answer(probe, &surroundings, &mut self.kept)).await;
         let arrived = (self.now)();
         let value = if let Ok(value) = answer {
-            value.and_then(unless_masked)
+            // What was escaped in the answer is masked where it is read.
+            value.map(|value| surroundings.secrets.mask_json(&value)).and_then(unless_masked)
         } else {
             // Whatever it was doing ends with its connection.
             self.kept = Kept::Nothing;
@@ -204,7 +205,7 @@ async fn answer(
         ProbeSource::Http { request, part } => {
             let request = errand.request(request, &[]).map_err(could_not)?;
             let answer = over_http(&request, secrets, kept).await?;
-            said_over_http(&answer, request.status, part, probe.as_)
+            said_over_http(&answer, request.status, part, probe.as_, secrets)
         }
         ProbeSource::Prometheus(query) => {
             let request = prometheus::request(&errand, query)?;
@@ -277,7 +278,13 @@ fn said_by_process(printed: &run_probe::Printed, accepted: &[i32], as_: ProbeAs)
     }
 }
 
-fn said_over_http(answer: &http::Answer, accepted: (u16, u16), part: &HttpPart, as_: ProbeAs) -> Result<Json, String> {
+fn said_over_http(
+    answer: &http::Answer,
+    accepted: (u16, u16),
+    part: &HttpPart,
+    as_: ProbeAs,
+    secrets: &Secrets,
+) -> Result<Json, String> {
     if *part == HttpPart::Status {
         return taken_for(answer.status.into(), as_);
     }
@@ -295,7 +302,7 @@ fn said_over_http(answer: &http::Answer, accepted: (u16, u16), part: &HttpPart, 
         HttpPart::Body => taken_for(Json::from(reading::without_newline(&answer.body)), as_),
         HttpPart::Json(pointer) => match reading::json_part(&answer.body, pointer)? {
             Json::Null => Err(format!("what is at `{pointer}` is null")),
-            part => taken_for(part, as_),
+            part => taken_for(secrets.mask_json(&part), as_),
         },
         HttpPart::Regex(pattern) => taken_for(Json::from(reading::matched(&answer.body, pattern)?), as_),
     }

@@ -224,6 +224,24 @@ async fn a_query_by_post_sends_its_body_filled_in_and_never_shows_a_secret_of_it
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_secret_that_a_server_repeats_in_escapes_is_shown_no_more_than_as_it_is() {
+    let far = "0".repeat(72);
+    let (url, _) = hear(move |_| format!(r#"{{"key": "s\u0077ordfish", "far": "{far} s\u0077ordfish"}}"#));
+    for (part, as_) in [
+        (HttpPart::Json("/key".into()), ProbeAs::Text),
+        (HttpPart::Json("/key".into()), ProbeAs::Bool),
+        (HttpPart::Json("/far".into()), ProbeAs::Number),
+        (HttpPart::Json(String::new()), ProbeAs::Json),
+        (HttpPart::Json(String::new()), ProbeAs::Text),
+        (HttpPart::Body, ProbeAs::Json),
+    ] {
+        let sample = posted(&url, Body::Empty, part.clone(), as_).await;
+        let why = sample.why_none.expect("no data");
+        assert!(sample.value.is_none() && why.contains("secret") && !why.contains("sword"), "{part:?} {as_:?}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn of_an_answer_to_head_the_status_can_be_read() {
     let (heard, hearing) = std::sync::mpsc::channel();
     let heard = Mutex::new(heard);
