@@ -283,6 +283,20 @@ fn ctrl_c_starts_nothing_new_and_go_on_lets_the_run_go_on() {
 }
 
 #[test]
+fn who_lets_the_run_go_on_from_elsewhere_answers_ctrl_c_and_the_next_one_asks_again() {
+    let mut terminal = interrupted();
+    let resumed = terminal.elsewhere(&["resume"]);
+    assert!(resumed.status.success(), "{resumed:?}");
+    terminal.sees_no_more("your answer");
+    terminal.press(&[CTRL_C]).sees("your answer");
+    fs::write(terminal.path("enough"), "").expect("written");
+    thread::sleep(Duration::from_millis(500));
+    assert!(!terminal.path("after").exists());
+    terminal.choose(1);
+    terminal.ends_with(0);
+}
+
+#[test]
 fn ctrl_c_and_roll_back_takes_the_run_back() {
     let mut terminal = interrupted();
     terminal.choose(2);

@@ -49,6 +49,7 @@ pub struct Desk {
     paused: bool,
     /// How the run stood last.
     going_back: bool,
+    halted: bool,
     /// The run has ended, and this process only watches.
     over: bool,
     /// One who waits for what becomes of an order.
@@ -107,6 +108,7 @@ impl Desk {
             asking: Asking::at(sitting.terminal),
             paused: false,
             going_back: false,
+            halted: false,
             over: sitting.over,
             waiting: None,
         })
@@ -368,8 +370,14 @@ impl Desk {
 
     fn note_standing(&mut self, engine: &Engine) {
         self.going_back = questions::is_going_back(engine);
+        let standing = engine.standing();
         // Somebody else may have let the run go on, or it went back.
-        self.paused &= matches!(engine.standing(), Standing::Paused { origin: Origin::Operator, .. });
+        self.paused &= matches!(standing, Standing::Paused { origin: Origin::Operator, .. });
+        let halted = matches!(standing, Standing::Paused { .. });
+        if std::mem::replace(&mut self.halted, halted) && matches!(standing, Standing::Forward) {
+            // That answers what was asked at Ctrl-C, and the next one pauses again.
+            self.open.interrupted = false;
+        }
     }
 
     fn take_reply(&mut self, reply: Reply) -> Order {
