@@ -1,7 +1,9 @@
 //! What is watched long enough to be seen: a ramp goes on by what is measured, so a value must last until it could be.
 
 use super::{Finding, Proof, Site};
-use crate::model::{Criterion, Node, OnBreach, PhaseId, Plan, ProbeId, Ramp, Scope, Span, StepId, Target, Watched};
+use crate::model::{
+    Bracket, Criterion, Node, OnBreach, PhaseId, Plan, ProbeId, Ramp, Scope, Span, StepId, Target, Watched,
+};
 use crate::syntax::bounds::work;
 
 pub(super) fn prove(proof: &mut Proof<'_>) {
@@ -55,8 +57,18 @@ fn is_in(plan: &Plan, scope: &Scope, step: StepId) -> bool {
     match scope {
         Scope::Everywhere => true,
         Scope::Phases(phases) => plan.step(step).phase.is_some_and(|phase| phases.contains(&phase)),
-        Scope::Steps(steps) => steps.contains(&step),
+        Scope::Steps(steps) => steps.iter().any(|named| *named == step || is_inside(plan, *named, step)),
     }
+}
+
+/// Whether a step runs inside a bracket, which its guards watch over as long as it is held (R12a).
+fn is_inside(plan: &Plan, bracket: StepId, step: StepId) -> bool {
+    let reaches = match plan.step(bracket).held_for {
+        None => false,
+        Some(Bracket::Phase) => plan.step(bracket).phase == plan.step(step).phase,
+        Some(Bracket::Run) => true,
+    };
+    reaches && plan.downstream(Target::Step(bracket)).contains(&plan.step_node(step))
 }
 
 impl Watcher<'_> {
@@ -75,12 +87,13 @@ impl Watcher<'_> {
         }
         let measured = longest(plan, &plan.step(step).forward.success);
         let ends_with_phase = |phase: PhaseId| longest(plan, &plan.phase(phase).success);
-        match self.scope {
-            Scope::Everywhere | Scope::Phases(_) => {
-                measured.plus(plan.step(step).phase.map(ends_with_phase).unwrap_or_default())
-            }
-            Scope::Steps(_) => measured,
-        }
+        let watches_phase = match self.scope {
+            Scope::Everywhere | Scope::Phases(_) => true,
+            // A bracket of the phase is closed before the phase is measured.
+            Scope::Steps(steps) => steps.iter().any(|named| plan.step(*named).held_for == Some(Bracket::Run)),
+        };
+        let phase = plan.step(step).phase.filter(|_| watches_phase);
+        measured.plus(phase.map(ends_with_phase).unwrap_or_default())
     }
 }
 

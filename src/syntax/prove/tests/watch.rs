@@ -4,8 +4,8 @@ use miette::Diagnostic as _;
 
 use super::{codes, findings, only, secs};
 use crate::model::{
-    Action, ConditionId, Criterion, Guard, NoData, OnBreach, PhaseId, Probe, ProbeAs, ProbeId, ProbeSource, Ramp,
-    RampValue, Rule, Scope, Span, StepId, Watched,
+    Action, Bracket, ConditionId, Criterion, Guard, NoData, OnBreach, PhaseId, Probe, ProbeAs, ProbeId, ProbeSource,
+    Ramp, RampValue, Rule, Scope, Span, StepId, Watched,
 };
 use crate::syntax::sketch::{Sketch, run};
 
@@ -129,4 +129,24 @@ fn the_last_value_lasts_as_long_as_its_guard_watches_on() {
     assert!(codes(&measured).is_empty(), "the phase ends 3 s later");
     measured.draft.guards[0].scope = Scope::Steps(vec![StepId::at(0)]);
     assert_eq!(only(&measured).0, told);
+}
+
+#[test]
+fn a_guard_over_a_bracket_watches_the_ramps_inside() {
+    let held_for = |bracket| {
+        let mut sketch = watched_ramp();
+        edit_guard(&mut sketch, |guard| guard.failures = 3);
+        let ramp = sketch.draft.steps.pop().expect("the ramp");
+        sketch.step("hold", &[]).edit(|step| step.held_for = bracket);
+        sketch.step("shift", &["hold"]).edit(|step| step.forward = ramp.forward);
+        sketch.draft.guards[0].scope = Scope::Steps(vec![StepId::at(0)]);
+        sketch
+    };
+    let warnings = |sketch: &Sketch| codes(sketch).iter().filter(|code| *code == "hold_too_short").count();
+    assert_eq!(warnings(&held_for(None)), 0);
+    assert_eq!(warnings(&held_for(Some(Bracket::Phase))), 1);
+    assert_eq!(warnings(&held_for(Some(Bracket::Run))), 1);
+    let mut beside = held_for(Some(Bracket::Run));
+    beside.edit(|step| step.needs.clear());
+    assert_eq!(warnings(&beside), 0);
 }
