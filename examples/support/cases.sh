@@ -34,6 +34,19 @@ await_event() {
   happened "$@" || fail "no event $*"
 }
 
+# refused SAY ARGUMENT...: the run does not begin, and says why.
+refused() {
+  local say=$1
+  shift
+  start_run "$@"
+  ends_with 3
+  cat "$RIG/events" >>"$RIG/said"
+  grep -qF -- "$say" "$RIG/said" || fail "the refusal does not say: $say"
+  ! happened step.started || fail 'a step was carried out'
+}
+# A case without figures: nothing was moved.
+untouched() { echo "case $name: $1" >&2; }
+
 # kill_at EVENT [MORE]: the orchestrator is gone in the middle of what has just begun.
 kill_at() {
   await_event "$@"
