@@ -49,6 +49,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("traffic-mirroring", "differences", "compared += 1000; new_alone += 4.9; old_alone += 0; steps.count_from.compared = 0", "new_alone += 5.5"),
     ("traffic-mirroring", "differences", "compared += 1000; new_alone += 14.9; old_alone += 10; steps.count_from.compared = 0", "old_alone += 0"),
     ("traffic-mirroring", "differences", "compared += 1; new_alone += 1; old_alone += 0; steps.count_from.compared = 8050", "compared += 150"),
+    ("traffic-mirroring", "shadowed", "compared = 10000; shadow_keys = 1; steps.count_from.compared = 8000", "shadow_keys = 0"),
+    ("traffic-mirroring", "shadowed", "compared = 9999; shadow_keys = 0; steps.count_from.compared = 8000", "compared = 10000"),
     ("traffic-mirroring", "user_errors", "user_errors = 0.05; share = 0; old_ready = true", "user_errors = 0.06"),
     ("traffic-mirroring", "user_errors", "user_errors = 0.06; share = 10; old_ready = false", "old_ready = true"),
     ("traffic-mirroring", "user_errors", "user_errors = 0.06; share = 10; old_ready = false", "share = 0"),
