@@ -262,6 +262,16 @@ fn keys_that_the_new_server_has_already_are_neither_replaced_nor_taken_away() {
 }
 
 #[test]
+fn a_pattern_that_matches_no_key_carries_nothing_and_says_so() {
+    let bench = redis_bench("", "[\"it\"]");
+    let (old, _new) = (Redis::start(&bench, "old.sock"), Redis::start(&bench, "new.sock"));
+    old.says("SET other 1\n");
+    let (out, _) = bench.does(&["exec", "verbs.toml"], 4);
+    assert!(out.contains("too few keys match"), "{out}");
+    bench.does(&["exec", "verbs.toml", "--var", "it_keys_min=0"], 0);
+}
+
+#[test]
 fn a_failure_behind_the_import_takes_it_back_by_itself() {
     let bench =
         redis_bench("[step.fail]\nrun = \"false\"\neffect = \"none\"\n", "[\"it_export\", \"it_import\", \"fail\"]");
@@ -286,11 +296,10 @@ fn status(bench: &Bench) -> String {
     line.split(',').nth(17).unwrap_or_default().to_owned()
 }
 
-#[test]
-fn a_drained_server_keeps_its_connections_until_they_end_and_is_ready_again_when_taken_back() {
+/// The part, and an `HAProxy` with this server.
+fn drain_bench(server: &TcpListener) -> (Bench, Server) {
     let with = "admin = 'UNIX-CONNECT:admin.sock', server = 'shop/old'";
     let bench = bench("drain-connections.toml", with, "[\"it\"]", "");
-    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
     let config = format!(
         "global\n stats socket {} level admin\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n\
          frontend door\n bind unix@{}\n default_backend shop\nbackend shop\n server old {}\n",
@@ -303,8 +312,15 @@ fn a_drained_server_keeps_its_connections_until_they_end_and_is_ready_again_when
     let mut haproxy = Command::new("haproxy");
     haproxy.env("PATH", path).arg("-f").arg(bench.path("haproxy.cfg"));
     let haproxy = haproxy.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let _haproxy = Server(haproxy.expect("these tests need HAProxy: apt-get install haproxy"));
+    let haproxy = Server(haproxy.expect("these tests need HAProxy: apt-get install haproxy"));
     until("HAProxy answers", || !status(&bench).is_empty());
+    (bench, haproxy)
+}
+
+#[test]
+fn a_drained_server_keeps_its_connections_until_they_end_and_is_ready_again_when_taken_back() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (bench, _haproxy) = drain_bench(&server);
     bench.does(&["check", "--strict", "verbs.toml"], 0);
 
     let mut customer = UnixStream::connect(bench.path("door.sock")).expect("the door is open");
@@ -326,4 +342,16 @@ fn a_drained_server_keeps_its_connections_until_they_end_and_is_ready_again_when
     assert_eq!(run.wait().expect("it ends").code(), Some(0));
     bench.does(&["rollback", "--reason", "enough"], 0);
     assert_ne!(status(&bench), "DRAIN");
+}
+
+#[test]
+fn a_server_that_somebody_has_taken_out_of_service_is_not_opened_by_the_way_back() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (bench, _haproxy) = drain_bench(&server);
+    for (order, is) in [("maint", "MAINT"), ("drain", "DRAIN")] {
+        haproxy_says(&bench, &format!("set server shop/old state {order}"));
+        let (out, _) = bench.does(&["exec", "verbs.toml"], 4);
+        assert!(out.contains("somebody has taken it out of service already"), "{out}");
+        assert_eq!(status(&bench), is);
+    }
 }
