@@ -70,6 +70,12 @@ restored_after() {
   echo null
 }
 
+# What stands at the head of a script.
+usage() {
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1" >&2
+  exit 2
+}
+
 # run_cases SCRIPT WORD CASE...: the case WORD, or all, each in a process of its own; the table at the end.
 run_cases() {
   local script=$1 word=$2 one failed=0
@@ -87,7 +93,7 @@ run_cases() {
     fi
     exit "$failed"
   fi
-  [[ " $* " == *" $word "* ]] || usage
+  [[ " $* " == *" $word "* ]] || usage "$script"
   name=$word
   build_programs
   bring_up
