@@ -52,9 +52,11 @@ pub(super) fn pause(args: &args::Order, state: &State) -> Result<Exit, Failure> 
 }
 
 /// Lets a paused run go on that another process drives. `None`: it does not hear, because it has just gone, or only begins.
+/// Of one that was killed, a child that has not executed its program yet may keep lock and socket for a moment.
 pub(super) fn go_on(run: &RunId, state: &State) -> Option<Result<Exit, Failure>> {
     match send(state, run, Want::Act(Act::Resume), None) {
         Err(ControlError::NobodyThere) => None,
+        Err(ControlError::Broken(_)) if Lock::holder_of_run(state.folder(run).path()).is_none() => None,
         Err(ControlError::Refused(why)) => {
             Some(Err(Failure::refused(format!("run {run} is driven by another process, and not let go on: {why}"))
                 .hint(format!("`runbook status {run}` tells what it waits for; `runbook attach {run}` watches it"))))

@@ -1,6 +1,7 @@
 //! Verbs, exit codes and messages, through the binary.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -343,17 +344,45 @@ fn a_paused_run_that_another_process_drives_goes_on_when_told_to() {
     bench.does(&["attach"], 0);
 }
 
+/// Takes the lock of its run, as another process would.
+fn lock(bench: &Bench) -> (Lock, PathBuf) {
+    let run = RunId(bench.run());
+    let folder = bench.path("state").join("runs").join(&run.0);
+    let holder = Holder { pid: std::process::id(), user: "other".to_owned(), since: clock::wall(), run };
+    (Lock::of_run(&folder, &holder).expect("free").0, folder)
+}
+
 #[test]
 fn who_resumes_a_run_that_another_one_has_just_taken_up_hears_that_it_is_driven() {
     let bench = Bench::new("[step.ready]\ngate = { question = \"Now?\", expires = \"10m\" }\n");
     bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
-    let run = RunId(bench.run());
-    let folder = bench.path("state").join("runs").join(&run.0);
-    let holder = Holder { pid: std::process::id(), user: "other".to_owned(), since: clock::wall(), run };
     // As between its lock and its socket.
-    let (_lock, _) = Lock::of_run(&folder, &holder).expect("free");
+    let (_lock, _) = lock(&bench);
     let (_, err) = bench.does(&["resume"], 3);
     assert!(err.contains("is being driven already: process") && err.contains("of other"), "{err}");
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_taken_up_although_its_lock_and_socket_are_there_for_a_moment() {
+    let bench = Bench::new(MAKE);
+    let text = fs::read_to_string(bench.path("verbs.toml")).expect("it is there");
+    let text = text
+        .replace("[defaults]", "phases = [\"one\", \"two\"]\n[defaults]")
+        .replace("[step.make]", "[step.make]\nphase = \"one\"");
+    let last = "[step.last]\nphase = \"two\"\nrun = \"true\"\neffect = \"none\"\n";
+    fs::write(bench.path("verbs.toml"), text + last).expect("written");
+    bench.does(&["exec", "verbs.toml", "--until", "one"], 7);
+    let (lock, folder) = lock(&bench);
+    let socket = folder.join("control.sock");
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).expect("bound");
+    // A child that was forked and executes its program then loses both at once.
+    let child = std::thread::spawn(move || {
+        let called = listener.accept().expect("somebody calls");
+        drop((lock, listener, called));
+    });
+    bench.does(&["resume"], 0);
+    child.join().expect("it was called");
 }
 
 #[test]
