@@ -455,7 +455,7 @@ impl<K: Copy + Ord + Debug> Judge<K> {
             findings.push(Finding::GuardBreached { guard, evidence });
         }
         if news.blind {
-            let evidence = format!("{} of the last {} samples had no data: {evidence}", rule.failures, rule.of);
+            let evidence = format!("{}: {evidence}", watch.health(rule).without_data_in_words());
             findings.push(Finding::GuardBlind { guard, evidence });
         }
         findings

@@ -139,7 +139,7 @@ mod tests {
     {"at":"2026-11-20T12:02:06.200Z","run":"7f3a","event":"step.succeeded","step":"fence_old","phase":"cutover","outcome":"done","sentence":"step fence_old is done"}
     {"at":"2026-11-20T12:02:06.210Z","run":"7f3a","event":"step.started","step":"promote","attempt":1,"phase":"cutover","sentence":"step promote starts"}
     {"at":"2026-11-20T12:02:07.000Z","run":"7f3a","event":"step.measuring","step":"promote","phase":"cutover","sentence":"step promote: the action ended, now its criteria are measured"}
-    {"at":"2026-11-20T12:02:08.400Z","run":"7f3a","event":"guard.breached","guard":"errors","evidence":"probe.errors = 112 /s","sentence":"guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back: probe.errors = 112 /s"}
+    {"at":"2026-11-20T12:02:08.400Z","run":"7f3a","event":"guard.breached","guard":"errors","evidence":"probe.errors = 112 /s","sentence":"guard errors breached (`probe.errors < 5`); the run goes back: probe.errors = 112 /s"}
     {"at":"2026-11-20T12:02:08.400Z","run":"7f3a","event":"rollback.started","guard":"errors","cause":"guard_breached","target":"start","evidence":"probe.errors = 112 /s","sentence":"rollback starts, back to the start: guard errors was breached: probe.errors = 112 /s"}
     {"at":"2026-11-20T12:02:08.400Z","run":"7f3a","event":"undo.started","step":"promote","attempt":2,"phase":"cutover","sentence":"undo of promote starts"}
     {"at":"2026-11-20T12:02:10.000Z","run":"7f3a","event":"undo.succeeded","step":"promote","phase":"cutover","outcome":"undone","sentence":"step promote is undone"}

@@ -84,7 +84,7 @@ mod tests {
     2:06.2  step fence_old is done (1.2s)
     2:06.2  step promote starts
     2:07.0  step promote: the action ended, now its criteria are measured
-    2:08.4  guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back: probe.errors = 112 /s
+    2:08.4  guard errors breached (`probe.errors < 5`); the run goes back: probe.errors = 112 /s
     2:08.4  rollback starts, back to the start: guard errors was breached
     2:08.4  undo of promote starts
     2:10.0  step promote is undone

@@ -50,6 +50,20 @@ fn a_guard_that_warns_is_told_shown_and_recorded_and_nothing_follows() {
     assert!(show.contains(warned), "{show}");
 }
 
+#[test]
+fn a_breach_says_once_how_many_samples_decided() {
+    let bench = Bench::new(&WARNS.replace("timeout = \"10m\"", "timeout = \"10m\"\nrollback_timeout = \"1m\""));
+    let _run = bench.begin(&["exec", "compare.toml"]);
+    bench.waits_for("a sample", |status| health(status) == "healthy");
+    bench.set(500);
+    bench.waits_for("the end", |status| status["outcome"] == "refused");
+    let show = bench.does(&["show"], 0).split_whitespace().collect::<Vec<_>>().join(" ");
+    let breached = "guard rate breached (`probe.rate < 100`); the run goes back: 2 of the last ";
+    assert!(show.contains(breached), "{show}");
+    let because = show.split("because").nth(1).and_then(|rest| rest.split("run refused").next()).unwrap_or_default();
+    assert_eq!(because.matches("samples failed").count(), 1, "{show}");
+}
+
 const UNHEARD: &str = r#"
 format = 1
 [runbook]

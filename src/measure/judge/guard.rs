@@ -54,7 +54,20 @@ pub struct Health<'a> {
 impl Health<'_> {
     /// `2 of the last 3 samples failed`.
     pub fn failing_in_words(&self) -> String {
-        format!("{} of the last {} samples failed", self.failing, self.counted)
+        self.in_words(self.failing, "failed")
+    }
+
+    /// The same of those that had no data.
+    pub fn without_data_in_words(&self) -> String {
+        self.in_words(self.without_data, "had no data")
+    }
+
+    fn in_words(&self, count: u32, what: &str) -> String {
+        if self.counted == 1 {
+            format!("one sample {what}")
+        } else {
+            format!("{count} of the last {} samples {what}", self.counted)
+        }
     }
 }
 

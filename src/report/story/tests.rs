@@ -53,8 +53,8 @@ fn the_summary_of_a_rollback_tells_the_cause_first() {
     insta::assert_snapshot!(text(&plan, &story), @r"
     promote_orders_db ROLLED BACK after 2m 14s
     run 7f3a, began 2026-11-20 12:00:00 UTC
-      because      2:08.4  guard errors breached (`probe.errors < 5`, 2 of the last
-                   3 samples failed); the run goes back: probe.errors = 112 /s
+      because      2:08.4  guard errors breached (`probe.errors < 5`); the run goes
+                   back: probe.errors = 112 /s
       interrupted  writes for 5900 ms, ended by going back
 
       warmup             1m 20s
@@ -83,8 +83,8 @@ fn the_summary_of_a_stuck_run_tells_the_cause_first_and_what_to_do() {
     insta::assert_snapshot!(text(&plan, &story), @r"
     promote_orders_db STUCK after 2m 13s, not ended
     run 7f3a, began 2026-11-20 12:00:00 UTC
-      because      2:08.4  guard errors breached (`probe.errors < 5`, 2 of the last
-                   3 samples failed); the run goes back: probe.errors = 112 /s
+      because      2:08.4  guard errors breached (`probe.errors < 5`); the run goes
+                   back: probe.errors = 112 /s
                    2:13.0  undo of basebackup failed: its action failed: exit code
                    1: rm: cannot remove /srv/pg-new: busy
                    2:13.0  run stuck: step basebackup could not be undone; a human

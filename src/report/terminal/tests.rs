@@ -112,8 +112,8 @@ fn after_the_end_nothing_of_the_block_is_left() {
     1:20.2  ◆ gate ready asks: Replica is warm. Cut over now?
     2:05.0  ✓ gate ready: go, by alice
     2:06.2  ✓ step fence_old is done (1.2s)
-    2:08.4  ✗ guard errors breached (`probe.errors < 5`, 2 of the last 3 samples
-              failed); the run goes back: probe.errors = 112 /s
+    2:08.4  ✗ guard errors breached (`probe.errors < 5`); the run goes back:
+              probe.errors = 112 /s
     2:08.4  ↶ rollback starts, back to the start: guard errors was breached
     2:10.0  ↶ step promote is undone
     2:10.9  ↶ step fence_old is undone

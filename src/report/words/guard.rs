@@ -1,4 +1,4 @@
-//! News of a guard. Reports print its rule in words (R14).
+//! News of a guard. How many samples decided (R14) stands in the evidence of a breach.
 
 use super::News;
 use crate::model::{AllowanceText, Budget, Guard, GuardId, OnBreach, Plan, Rule, StepId, Target, Watched};
@@ -14,7 +14,7 @@ pub(super) fn breached(plan: &Plan, guard: GuardId) -> News {
         OnBreach::Pause => (Role::Bad, "the run pauses".to_owned()),
         OnBreach::Warn => (Role::Warn, "it only warns".to_owned()),
     };
-    let what = format!("{} {} breached ({}); {then}", it.kind(), it.name, rule(plan, it, "failed"));
+    let what = format!("{} {} breached ({}); {then}", it.kind(), it.name, rule(plan, it));
     News::new("guard.breached", role, what).guard(plan, guard).remedy(it.remedy.as_ref())
 }
 
@@ -37,7 +37,7 @@ pub(super) fn awaited(plan: &Plan, guard: GuardId, step: StepId) -> News {
 
 pub(super) fn blind(plan: &Plan, guard: GuardId) -> News {
     let it = plan.guard(guard);
-    let what = format!("{} {} gets no data ({}); the run pauses", it.kind(), it.name, rule(plan, it, "had no data"));
+    let what = format!("{} {} gets no data ({}); the run pauses", it.kind(), it.name, rule(plan, it));
     News::new("guard.blind", Role::Bad, what).guard(plan, guard).remedy(it.remedy.as_ref())
 }
 
@@ -55,14 +55,14 @@ pub(super) fn eased(plan: &Plan, guard: GuardId) -> News {
 }
 
 fn warning(plan: &Plan, guard: &Guard) -> String {
-    let text = |watched: &Watched| Some(counted(&plan.condition(watched.warn?).text, watched, "failed"));
+    let text = |watched: &Watched| Some(counted(&plan.condition(watched.warn?).text, watched));
     guard.rule.condition().and_then(text).unwrap_or_default()
 }
 
-/// The rule of a guard: `probe.errors < 5, 2 of 3 samples failed`; what of a budget is allowed.
-fn rule(plan: &Plan, guard: &Guard, what: &str) -> String {
+/// What a guard requires; what of a budget is allowed.
+fn rule(plan: &Plan, guard: &Guard) -> String {
     match &guard.rule {
-        Rule::Condition(watched) => counted(&plan.condition(watched.require).text, watched, what),
+        Rule::Condition(watched) => format!("`{}`", plan.condition(watched.require).text),
         Rule::Budget(budget) => allowed(plan, budget),
     }
 }
@@ -74,10 +74,10 @@ pub(in crate::report) fn allowed(plan: &Plan, budget: &Budget) -> String {
     format!("probe.{bad}: {} allowed", AllowanceText(budget.allow, &total))
 }
 
-fn counted(text: &str, watched: &Watched, what: &str) -> String {
+fn counted(text: &str, watched: &Watched) -> String {
     if watched.of == 1 {
-        format!("`{text}`, one sample {what}")
+        format!("`{text}`, one sample failed")
     } else {
-        format!("`{text}`, {} of the last {} samples {what}", watched.failures, watched.of)
+        format!("`{text}`, {} of the last {} samples failed", watched.failures, watched.of)
     }
 }

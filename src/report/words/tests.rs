@@ -112,8 +112,8 @@ fn every_notice_has_an_event_name_and_a_sentence() {
     step.failed          step promote failed: success criterion `probe.new_writable` did not come true within 10s
     guard.awaited        step promote waits until guard errors has held once (`probe.errors < 5`)
     answer.awaited       step promote still waits for success criterion `probe.new_writable`, 10s at most
-    guard.breached       guard errors breached (`probe.errors < 5`, 2 of the last 3 samples failed); the run goes back
-    guard.blind          guard errors gets no data (`probe.errors < 5`, 2 of the last 3 samples had no data); the run pauses
+    guard.breached       guard errors breached (`probe.errors < 5`); the run goes back
+    guard.blind          guard errors gets no data (`probe.errors < 5`); the run pauses
     guard.warned         guard errors warns (`probe.errors < 5`, 2 of the last 3 samples failed)
     guard.eased          guard errors warns no longer (`probe.errors < 5`)
     baseline.started     the baseline is being taken
