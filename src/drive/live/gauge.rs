@@ -232,6 +232,10 @@ impl Gauge {
     /// Why a question has no answer: values, and what its probes complain of.
     pub fn why_unanswered(&self, question: Question) -> String {
         let said = self.judge.standing(Key::Question(question)).map(|(_, evidence)| evidence).unwrap_or_default();
+        self.why_unanswered_by(question, said)
+    }
+
+    fn why_unanswered_by(&self, question: Question, said: &str) -> String {
         let condition = question.asked.condition(&self.plan).map(|condition| self.plan.condition(condition));
         self.with_complaints(said, condition.map_or(&[], |condition| &condition.probes))
     }
@@ -249,14 +253,18 @@ impl Gauge {
         said.into_iter().chain(probes.iter().filter_map(complaint)).collect::<Vec<_>>().join("; ")
     }
 
-    /// A refused run has no other place for the sentence of the preflight check that refused it.
+    /// A refused run has no other place for the sentence of the preflight check that refused it. That says what is wrong
+    /// where the check is false; where it has no data nobody knows that.
     fn in_words(&self, question: Question, verdict: Verdict, evidence: String) -> String {
+        let (Asked::Preflight(_) | Asked::BaselineRequire(_)) = question.asked else { return evidence };
         let say = question.asked.criterion(&self.plan).and_then(|criterion| criterion.say.as_deref());
-        match (question.asked, say) {
-            (Asked::Preflight(_) | Asked::BaselineRequire(_), Some(say)) if verdict != Verdict::Holds => {
-                format!("{say}: {evidence}")
+        match (verdict, say) {
+            (Verdict::Holds, _) | (Verdict::Fails, None) => evidence,
+            (Verdict::Fails, Some(say)) => format!("{say}: {evidence}"),
+            (Verdict::NoData, say) => {
+                let asks = say.map_or(String::new(), |say| format!("; what it asks: {say}"));
+                format!("there is no data: {}{asks}", self.why_unanswered_by(question, &evidence))
             }
-            _ => evidence,
         }
     }
 

@@ -262,9 +262,9 @@ pub(super) async fn exchange(
 
 fn said_by_process(printed: &run_probe::Printed, accepted: &[i32], as_: ProbeAs) -> Result<Json, String> {
     let code = printed.status.code();
+    let stderr = excerpt(&printed.stderr);
     let complaint = || {
         let ended = printed.status.to_string();
-        let stderr = excerpt(&printed.stderr);
         if stderr.is_empty() { ended } else { format!("{ended}: {stderr}") }
     };
     match (as_, code) {
@@ -272,7 +272,9 @@ fn said_by_process(printed: &run_probe::Printed, accepted: &[i32], as_: ProbeAs)
         (ProbeAs::ExitCode, Some(1)) => Ok(Json::Bool(false)),
         (ProbeAs::ExitCode, _) => Err(complaint()),
         (_, Some(code)) if accepted.contains(&code) => {
-            taken_for(Json::from(reading::without_newline(&printed.stdout)), as_)
+            let taken = taken_for(Json::from(reading::without_newline(&printed.stdout)), as_);
+            // A pipe ends as its last program does: what failed before that has spoken here alone.
+            taken.map_err(|why| if stderr.is_empty() { why } else { format!("{why} (stderr: {stderr})") })
         }
         _ => Err(complaint()),
     }
