@@ -152,7 +152,7 @@ impl<'a> Watch<'a> {
         // Secrets stand in no question.
         let recalled = start::recall(&past.folder, &past.plan, &past.bytes, &BTreeMap::new());
         let scope = recalled.map_err(Failure::could_not)?.scope;
-        self.open = Open::elsewhere(&past.plan, &past.outstanding, &mut past.story.view, &scope);
+        self.open = Open::elsewhere(&past.plan, &past.outstanding, &past.story.view, &scope);
         Ok(())
     }
 

@@ -76,6 +76,7 @@ impl Past {
         })
         .map_err(Failure::could_not)?;
         story.head = Some(replayed.head.to_string());
+        stage::word_questions(&mut story.view, &plan, &folder, &bytes);
         let engine = replayed.engine;
         let clock = Clock::resuming(stamp.0, &stamp.1, last);
         if holder.is_some() && engine.outcome().is_some() {

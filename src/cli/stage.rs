@@ -14,13 +14,14 @@ use super::failure::Failure;
 use super::output::say;
 use super::variables;
 use crate::drive::live::desk::{Desk, Sitting};
-use crate::drive::live::start::{RunFolder, Started};
+use crate::drive::live::open::{Open, asking};
+use crate::drive::live::start::{self, RunFolder, Started};
 use crate::drive::live::{Driver, Options, Parts};
 use crate::drive::{Fact, Heard, replay};
 use crate::journal::record::digest;
 use crate::journal::{Header, Pinned, Reader};
 use crate::model::{Bounds, Plan, RunId, Time, Value};
-use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme};
+use crate::report::{Json, Plain, Reporter, Story, Terminal, Theme, View};
 use crate::syntax::{self, PartText, Texts};
 
 /// Reads a runbook with what the command line gives its variables; prints every problem where it has errors.
@@ -183,7 +184,20 @@ fn story_of(plan: &Arc<Plan>, setting: &Setting, left: Time) -> Result<Story, Fa
     let replayed = replay(plan, &bytes, |heard| hear(&mut story, plan, &header, heard)).map_err(Failure::could_not)?;
     story.view.look(plan, left);
     story.head = Some(replayed.head.to_string());
+    word_questions(&mut story.view, plan, &setting.folder, &bytes);
     Ok(story)
+}
+
+/// Puts the questions of open gates into a view as they read. A run that is only looked at is shown even where its folder
+/// does not tell what it works from: they stand there as they are written then.
+pub(super) fn word_questions(view: &mut View, plan: &Arc<Plan>, folder: &RunFolder, journal: &[u8]) {
+    if asking(view).is_empty() {
+        return;
+    }
+    // Secrets stand in no question.
+    if let Ok(recalled) = start::recall(folder, plan, journal, &BTreeMap::new()) {
+        Open::word_questions(plan, view, &recalled.scope);
+    }
 }
 
 /// The look that the environment asks for.

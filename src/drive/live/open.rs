@@ -9,7 +9,7 @@ use super::scope::RunScope;
 use crate::drive::Outstanding;
 use crate::model::{Action, AttemptId, Plan, StepId};
 use crate::report::View;
-use crate::report::view::StepState;
+use crate::report::view::{StepState, StepView};
 use crate::syntax::template::{self, Place};
 
 /// An open gate, its texts rendered.
@@ -39,13 +39,12 @@ pub struct Open {
 }
 
 impl Open {
-    /// What is open in a run that another process drives. The questions of gates are put into the view as they read.
-    pub fn elsewhere(plan: &Plan, outstanding: &Outstanding, view: &mut View, scope: &RunScope) -> Self {
+    /// What is open in a run that another process drives.
+    pub fn elsewhere(plan: &Plan, outstanding: &Outstanding, view: &View, scope: &RunScope) -> Self {
         let mut open = Self::default();
         for gate in &outstanding.gates {
-            if let Some(question) = open.open_gate(plan, *gate, scope) {
-                view.reword(*gate, question);
-            }
+            // The view has its question as it reads already.
+            let _question = open.open_gate(plan, *gate, scope);
         }
         for attempt in outstanding.attempts.keys() {
             let left = match &view.step(attempt.step).state {
@@ -55,6 +54,15 @@ impl Open {
             open.open_work(plan, *attempt, scope, left);
         }
         open
+    }
+
+    /// Puts the questions of the gates that a view shows open into it as they read.
+    pub fn word_questions(plan: &Plan, view: &mut View, scope: &RunScope) {
+        for gate in asking(view) {
+            if let Some(question) = Self::default().open_gate(plan, gate, scope) {
+                view.reword(gate, question);
+            }
+        }
     }
 
     /// Opens a gate; returns its question as it reads. A text that cannot be rendered is shown as it is written.
@@ -75,6 +83,12 @@ impl Open {
         };
         self.work.insert(attempt, work);
     }
+}
+
+/// The gates that are open in a view.
+pub fn asking(view: &View) -> Vec<StepId> {
+    let is_open = |(_, step): &(usize, &StepView)| matches!(step.state, StepState::Asking { .. });
+    view.steps.iter().enumerate().filter(is_open).map(|(n, _)| StepId::at(n)).collect()
 }
 
 /// The text as people read it; where a value is missing, as it is written.
