@@ -17,32 +17,51 @@ use crate::engine::{Act, Engine, Event};
 use crate::journal::{Via, Who};
 use crate::model::{RunId, RunOutcome};
 
-/// Sees to the last run of the lock. `Some`: it was taken up instead of a new one. The caller holds the lock.
-pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec, seat: &Seat) -> Result<Option<Exit>, Failure> {
-    let folder = state.folder(last);
-    let past = Past::read(state, last.clone())?;
-    let engine = &past.engine;
+/// What stands in the way of a new run.
+pub(super) enum InTheWay {
+    /// The last one is not finished.
+    Unfinished(Failure),
+    /// It has ended, and its way back is open.
+    Open(Failure),
+}
+
+/// What the last run of the lock leaves in the way of a new one.
+pub(super) fn in_the_way(past: &Past) -> Option<InTheWay> {
+    let (last, engine) = (&past.run, &past.engine);
     let Some(outcome) = engine.outcome() else {
-        if args.or_resume {
-            let wish = Wish { run: Some(last.0.clone()), seat: seat.clone(), ..Wish::of_exec(args) };
-            return resume_as(&wish, state).map(Some);
-        }
-        return Err(Failure::refused(format!("run {last} is not finished"))
+        let failure = Failure::refused(format!("run {last} is not finished"))
             .hint(format!("take it up: runbook resume {last}"))
             .hint(format!("take it back: runbook rollback {last}"))
-            .hint(format!("end it where it is: runbook stop {last}")));
+            .hint(format!("end it where it is: runbook stop {last}"));
+        return Some(InTheWay::Unfinished(failure));
     };
     let in_place = engine.in_effect().any(|step| engine.plan().step(step).has_effect());
     if outcome == RunOutcome::Refused || past.is_way_back_closed() || !in_place {
-        return Ok(None);
+        return None;
     }
-    if args.close.as_deref().is_some_and(|name| last.0.starts_with(name)) {
-        close(&folder, last)?;
-        return Ok(None);
-    }
-    Err(Failure::refused(format!("run {last} has {outcome}, what it did is in place, and its way back is still open"))
+    let what = format!("run {last} has {outcome}, what it did is in place, and its way back is still open");
+    let failure = Failure::refused(what)
         .hint(format!("a new run closes it: say --close {last}"))
-        .hint(format!("or take it back first: runbook rollback {last}")))
+        .hint(format!("or take it back first: runbook rollback {last}"));
+    Some(InTheWay::Open(failure))
+}
+
+/// Whether the command line closes the way back of this run.
+pub(super) fn closes(args: &args::Exec, last: &RunId) -> bool {
+    args.close.as_deref().is_some_and(|name| last.0.starts_with(name))
+}
+
+/// Sees to the last run of the lock. `Some`: it was taken up instead of a new one. The caller holds the lock.
+pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec, seat: &Seat) -> Result<Option<Exit>, Failure> {
+    match in_the_way(&Past::read(state, last.clone())?) {
+        None => Ok(None),
+        Some(InTheWay::Unfinished(_)) if args.or_resume => {
+            let wish = Wish { run: Some(last.0.clone()), seat: seat.clone(), ..Wish::of_exec(args) };
+            resume_as(&wish, state).map(Some)
+        }
+        Some(InTheWay::Open(_)) if closes(args, last) => close(&state.folder(last), last).map(|()| None),
+        Some(InTheWay::Unfinished(failure) | InTheWay::Open(failure)) => Err(failure),
+    }
 }
 
 /// The engine of a run as its journal leaves it.

@@ -1,6 +1,11 @@
 //! `exec --dry-run`: what a run would do, and what can be known of it before it begins. Nothing is changed.
 //!
 //! `plan` spawns nothing and connects to nothing. `preflight` also asks every probe once, for probes only read.
+//!
+//! A finding is what would refuse a run as things are now. What a run makes come true itself is none.
+
+mod first;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,8 +29,8 @@ use crate::drive::live::vars::VarError;
 use crate::drive::live::windows::Windows;
 use crate::engine::{Asked, Event, Question};
 use crate::model::{
-    Action, Bounds, Part, Plan, ProbeSource, Run, RunCommand, RunId, Scope, StepId, Template, Time, Value, Verdict,
-    Work, shown_json,
+    Action, Bounds, GuardId, NoData, OnBreach, Part, Plan, ProbeId, ProbeSource, Run, RunCommand, RunId, StepId,
+    Template, Time, Value, Verdict, Work, shown_json,
 };
 use crate::report::text::{Line, Role, count};
 
@@ -43,6 +48,8 @@ enum Kind {
     Finding,
     /// So it is now.
     Fact,
+    /// A probe says nothing. Whether that refuses a run is said by what reads it.
+    NoData,
     /// It cannot be known beforehand.
     Unchecked,
 }
@@ -52,14 +59,20 @@ impl Kind {
         match self {
             Self::Finding => "finding",
             Self::Fact => "now",
+            Self::NoData => "no data",
             Self::Unchecked => "not checked",
         }
     }
 }
 
 /// Says what a run would do, and what cannot be said.
-pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> Result<Exit, Failure> {
-    let mut remarks = Vec::new();
+pub(super) fn dry_run(
+    document: Document,
+    args: &args::Exec,
+    state: Option<&Path>,
+    level: DryRun,
+) -> Result<Exit, Failure> {
+    let mut remarks: Vec<Remark> = runs::in_the_way(&document.plan, args, state)?.into_iter().collect();
     let runtime = stage::runtime()?;
     let values = match level {
         DryRun::Plan => variables_without_programs(&document, &mut remarks)?,
@@ -74,14 +87,14 @@ pub(super) fn dry_run(document: Document, args: &args::Exec, level: DryRun) -> R
     }
     match level {
         DryRun::Plan => {
-            remarks.extend(baseline(plan));
+            remarks.extend(baseline(plan, &[]));
             remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Plan)));
         }
         DryRun::Preflight => {
             programs(plan, &document.folder, &mut remarks);
             windows(plan, args.wait, &mut remarks);
-            runtime.block_on(measure(document, values, &mut remarks));
-            remarks.extend(baseline(plan));
+            let blind = runtime.block_on(measure(document, values, &mut remarks));
+            remarks.extend(baseline(plan, &blind));
             remarks.extend(plan.step_ids().filter_map(|step| unchecked(plan, step, DryRun::Preflight)));
         }
     }
@@ -100,6 +113,7 @@ fn tell(remarks: &[Remark], output: Output) {
         let role = match remark.kind {
             Kind::Finding => Role::Bad,
             Kind::Fact => Role::Good,
+            Kind::NoData => Role::Warn,
             Kind::Unchecked => Role::Dim,
         };
         let mut line = Line::of(role, remark.kind.word());
@@ -147,9 +161,15 @@ fn comes_from_program(plan: &Plan, name: &str) -> bool {
     plan.vars().iter().any(|var| var.name == name && var.sources.iter().any(of_program))
 }
 
-/// The baseline takes its time, and belongs to the moment before the first effect.
-fn baseline(plan: &Plan) -> Option<Remark> {
+/// The baseline takes its time, and belongs to the moment before the first effect. What can be known is whether its probes,
+/// of which these are `blind`, say anything.
+fn baseline(plan: &Plan, blind: &[ProbeId]) -> Option<Remark> {
     let baseline = plan.baseline()?;
+    let silent = baseline.probes.iter().find(|probe| blind.contains(probe)).filter(|_| first::is_baseline(plan));
+    if let Some(probe) = silent {
+        let text = format!("its probe {} has no data", plan.probe(*probe).name);
+        return Some(Remark { kind: Kind::Finding, about: "baseline".to_owned(), text });
+    }
     let mut text = format!("its probes would be sampled for {}", baseline.over);
     if !baseline.require.is_empty() {
         text.push_str(", and then whether it is healthy");
@@ -279,8 +299,8 @@ fn questions(plan: &Plan) -> Vec<(String, Asked)> {
     asked
 }
 
-/// Asks every probe once, and judges what can be judged by that.
-async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: &mut Vec<Remark>) {
+/// Asks every probe once, and judges what can be judged by that. Returns the probes without data.
+async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: &mut Vec<Remark>) -> Vec<ProbeId> {
     let plan = &document.plan;
     let scope = RunScope::new(Arc::clone(plan), RunId("dry-run".to_owned()), document.folder.clone(), values);
     let scope = Arc::new(scope);
@@ -294,7 +314,9 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
     for guard in plan.guard_ids() {
         facts.extend(gauge.watch_guard(guard, &scope, Time::ZERO));
     }
-    let every: Vec<_> = (0..plan.probes().len()).map(crate::model::ProbeId::at).collect();
+    let every: Vec<_> = (0..plan.probes().len()).map(ProbeId::at).collect();
+    let readers = first::readers(plan);
+    let mut blind = Vec::new();
     // Later than the moment that the questions are about.
     for sample in once(plan, &scope, every, Time::from_millis(1)).await {
         let about = format!("probe {}", plan.probe(sample.probe).name);
@@ -303,8 +325,10 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
                 Remark { kind: Kind::Fact, about, text: scope.secrets().mask(&shown_json(value)).into_owned() }
             }
             (None, why) => {
+                blind.push(sample.probe);
                 let why = why.as_deref().unwrap_or("it says nothing");
-                Remark { kind: Kind::Finding, about, text: format!("no data: {why}") }
+                let reader = readers.get(&sample.probe).map(|by| format!("; read first by {by}")).unwrap_or_default();
+                Remark { kind: Kind::NoData, about, text: format!("{why}{reader}") }
             }
         });
         facts.extend(gauge.sample(sample, &scope));
@@ -318,36 +342,42 @@ async fn measure(document: &Document, values: BTreeMap<String, Value>, remarks: 
         let verdict = verdicts.remove(&Question { asked, serial });
         remarks.push(judged(plan, about, asked, verdict));
     }
-    for id in plan.guard_ids() {
-        let guard = plan.guard(id);
-        let verdict = gauge.health(id).and_then(|health| health.verdict);
-        // A history of one sample says nothing.
-        let condition = guard.rule.condition().map(|watched| plan.condition(watched.require));
-        let verdict = verdict.filter(|_| condition.is_none_or(|condition| condition.series.is_empty()));
-        let compares = condition.is_some_and(|condition| condition.reads_baseline);
-        let kind = match verdict {
-            Some(_) if compares => Kind::Unchecked,
-            Some(Verdict::Holds) => Kind::Fact,
-            Some(_) if guard.scope == Scope::Everywhere => Kind::Finding,
-            Some(_) => Kind::Fact,
-            None => Kind::Unchecked,
-        };
-        let standing = if compares { NO_BASELINE } else { standing(verdict) };
-        let text = match (condition, verdict) {
-            (Some(condition), _) => format!("`{}` {standing}", condition.text),
-            (None, Some(Verdict::NoData)) => "a counter of it has no data".to_owned(),
-            (None, Some(_)) => "its counters count; what they grow by is judged in a run".to_owned(),
-            (None, None) => "its counters could not be asked".to_owned(),
-        };
-        remarks.push(Remark { kind, about: format!("{} {}", guard.kind(), guard.name), text });
-    }
+    remarks.extend(plan.guard_ids().map(|id| guard(plan, id, &gauge)));
+    blind
+}
+
+/// How a guard is by one sample. It refuses a run where its breach ends one that has changed nothing yet.
+fn guard(plan: &Plan, id: GuardId, gauge: &Gauge) -> Remark {
+    let guard = plan.guard(id);
+    let verdict = gauge.health(id).and_then(|health| health.verdict);
+    // A history of one sample says nothing.
+    let condition = guard.rule.condition().map(|watched| plan.condition(watched.require));
+    let verdict = verdict.filter(|_| condition.is_none_or(|condition| condition.series.is_empty()));
+    let compares = condition.is_some_and(|condition| condition.reads_baseline);
+    let refuses = first::is_guard(plan, id) && guard.on_breach != OnBreach::Warn;
+    let kind = match verdict {
+        None => Kind::Unchecked,
+        Some(_) if compares => Kind::Unchecked,
+        Some(Verdict::Fails) if refuses => Kind::Finding,
+        Some(Verdict::NoData) if refuses && guard.no_data != NoData::Ignore => Kind::Finding,
+        Some(Verdict::Holds | Verdict::Fails | Verdict::NoData) => Kind::Fact,
+    };
+    let standing = if compares { NO_BASELINE } else { standing(verdict) };
+    let text = match (condition, verdict) {
+        (Some(condition), _) => format!("`{}` {standing}", condition.text),
+        (None, Some(Verdict::NoData)) => "a counter of it has no data".to_owned(),
+        (None, Some(_)) => "its counters count; what they grow by is judged in a run".to_owned(),
+        (None, None) => "its counters could not be asked".to_owned(),
+    };
+    Remark { kind, about: format!("{} {}", guard.kind(), guard.name), text }
 }
 
 fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, String)>) -> Remark {
     let what = match asked {
-        Asked::When(..) => "when",
-        Asked::DoneWhen(..) => "done_when",
-        _ => "require",
+        Asked::Preflight(_) => "",
+        Asked::When(..) => "when ",
+        Asked::DoneWhen(..) => "done_when ",
+        _ => "require ",
     };
     let text = asked.condition(plan).map(|id| plan.condition(id).text.as_str()).unwrap_or_default();
     let (verdict, evidence) = verdict.map_or((None, String::new()), |(verdict, evidence)| (Some(verdict), evidence));
@@ -359,12 +389,15 @@ fn judged(plan: &Plan, about: String, asked: Asked, verdict: Option<(Verdict, St
         // Earlier steps may be what makes the others true.
         (_, Some(_)) => Kind::Fact,
     };
-    let say = asked.criterion(plan).and_then(|criterion| criterion.say.clone()).filter(|_| kind == Kind::Finding);
-    let say = say.map(|say| format!("{say}: ")).unwrap_or_default();
-    let evidence = if evidence.is_empty() { evidence } else { format!(" ({evidence})") };
-    let what = if about == "preflight" { String::new() } else { format!("{what} ") };
     let standing = if compares { NO_BASELINE } else { standing(verdict) };
-    Remark { kind, about, text: format!("{say}{what}`{text}` {standing}{evidence}") }
+    let text = match (kind, verdict) {
+        // Here the evidence begins with the sentence of the check, or with that there is no data.
+        (Kind::Finding, Some(Verdict::NoData)) => format!("`{text}`: {evidence}"),
+        (Kind::Finding, _) => format!("`{text}` {standing}: {evidence}"),
+        (_, _) if evidence.is_empty() => format!("{what}`{text}` {standing}"),
+        (_, _) => format!("{what}`{text}` {standing} ({evidence})"),
+    };
+    Remark { kind, about, text }
 }
 
 /// What stands of a condition that compares with a baseline which a dry run does not take.

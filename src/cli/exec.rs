@@ -25,11 +25,11 @@ use crate::syntax::{PartText, Texts};
 /// Executes a runbook.
 pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Result<Exit, Failure> {
     let document = stage::read(&args.file, &args.variables)?;
-    if let Some(level) = args.dry_run {
-        return super::dry_run::dry_run(document, args, level);
-    }
     let go = gates(&document.plan, &args.go)?;
     let until = args.until.as_deref().map(|name| phase(&document.plan, name)).transpose()?;
+    if let Some(level) = args.dry_run {
+        return super::dry_run::dry_run(document, args, state, level);
+    }
     let state = State::open(state)?;
     let user = stage::user();
     let runtime = stage::runtime()?;
@@ -119,7 +119,8 @@ fn take_name(state: &State, plan: &Plan, run: &RunId, user: &str) -> Result<Lock
     Lock::of_name(state.path(), &plan.about().lock, &holder).map(|(lock, _)| lock)
 }
 
-fn held(state: &State, plan: &Plan, holder: Option<&Holder>) -> Failure {
+/// Another process holds the lock of a runbook.
+pub(super) fn held(state: &State, plan: &Plan, holder: Option<&Holder>) -> Failure {
     let lock = &plan.about().lock;
     let has_ended =
         |run: &RunId| super::before::standing(&state.folder(run)).is_ok_and(|engine| engine.outcome().is_some());

@@ -35,6 +35,14 @@ impl Failure {
         self
     }
 
+    /// All of it in one line, for a list of findings.
+    pub(super) fn in_one_line(&self) -> String {
+        std::iter::once(self.message.as_str())
+            .chain(self.hints.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
     /// The code to end with.
     pub(super) fn exit(&self) -> Exit {
         self.exit

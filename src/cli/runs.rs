@@ -22,10 +22,7 @@ pub(super) struct State(PathBuf);
 impl State {
     /// The folder that the command line or the environment names; made if it is not there.
     pub(super) fn open(given: Option<&Path>) -> Result<Self, Failure> {
-        let path = given.map(Path::to_owned).or_else(default).ok_or_else(|| {
-            Failure::could_not("find a place for runs: neither RUNBOOK_STATE_DIR nor XDG_STATE_HOME nor HOME is set")
-                .hint("name one with --state-dir")
-        })?;
+        let path = named(given)?;
         fs::create_dir_all(&path).map_err(|error| Failure::could_not(format!("make `{}`: {error}", path.display())))?;
         let path =
             path.canonicalize().map_err(|error| Failure::could_not(format!("find `{}`: {error}", path.display())))?;
@@ -43,6 +40,11 @@ impl State {
                 writeln!(io::stderr(), "warning: `{shown}` is in memory: a run does not survive the end of this host");
         }
         Ok(Self(path))
+    }
+
+    /// The same where nothing may be made; `None`: it is not there.
+    pub(super) fn look(given: Option<&Path>) -> Result<Option<Self>, Failure> {
+        if named(given)?.is_dir() { Self::open(given).map(Some) } else { Ok(None) }
     }
 
     /// Its path.
@@ -145,6 +147,13 @@ impl State {
 
 fn names(runs: &[&RunId]) -> String {
     runs.iter().map(|run| run.0.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn named(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    given.map(Path::to_owned).or_else(default).ok_or_else(|| {
+        Failure::could_not("find a place for runs: neither RUNBOOK_STATE_DIR nor XDG_STATE_HOME nor HOME is set")
+            .hint("name one with --state-dir")
+    })
 }
 
 fn default() -> Option<PathBuf> {

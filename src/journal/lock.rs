@@ -121,6 +121,16 @@ impl Lock {
         }
     }
 
+    /// Whether the lock of that name is free at this moment. Nothing is made or written.
+    pub fn is_name_free(state: &Path, name: &str) -> Result<(), LockError> {
+        let path = state.join("locks").join(file_name(name));
+        let Ok(file) = File::open(&path) else { return Ok(()) };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(LockError::Held { holder: read(&path), path }),
+        }
+    }
+
     fn name(&self, holder: &Holder) -> io::Result<()> {
         let mut text = serde_json::to_vec(holder)?;
         text.push(b'\n');
