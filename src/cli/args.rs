@@ -241,9 +241,15 @@ pub(super) struct New {
     /// Say what a variable is by default (never a secret one: those are written nowhere)
     #[arg(long = "var", value_name = "NAME=VALUE", requires = "pattern")]
     pub(super) vars: Vec<String>,
-    /// Ask nothing: the library's own defaults for all that `--var` does not say
+    /// The same from a TOML or JSON file; secrets in it are left there
+    #[arg(long, value_name = "FILE", requires = "pattern")]
+    pub(super) vars_file: Option<PathBuf>,
+    /// Ask nothing: what is not given stays as the library has it, with its default or open until a run is given it
     #[arg(long, requires = "pattern")]
     pub(super) yes: bool,
+    /// Print its page, which explains it, and write nothing
+    #[arg(long, requires = "pattern", conflicts_with_all = ["out", "vars", "vars_file", "yes"])]
+    pub(super) page: bool,
 }
 
 /// `check`.

@@ -18,6 +18,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{print, say};
 use super::read::size;
+use super::variables::{self, Missing, OR_A_FILE, nothing_says, unresolved};
 use crate::drive::live::vars;
 use crate::model::{Plan, VarDecl, VarSource};
 use crate::report::text::{Line, Role};
@@ -34,19 +35,26 @@ pub(super) fn new(args: &args::New) -> Result<Exit, Failure> {
         Failure::wrong(format!("there is no pattern `{name}`"))
             .hint(format!("the patterns are {}; `runbook new --list` explains them", library::names().join(", ")))
     })?;
+    if args.page {
+        say(pattern.page.trim_end());
+        return Ok(Exit::Good);
+    }
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
     let files = files(pattern, &out)?;
     let plan = pattern.plan();
     let own = own_vars(pattern, &plan);
-    let mut values = given(&own, &args.vars)?;
+    let mut values = given(&own, args)?;
     if !args.yes && asking::may_ask() {
         match asking::ask(&own, &mut values)? {
             asking::Asked::All => {}
             asking::Asked::Interrupted => return Ok(Exit::Interrupted),
         }
     }
-    refuse_missing(&own, &values)?;
-    let text = without_schema(&syntax::fill(pattern.runbook, &values));
+    let open = open(&own, &values);
+    if !args.yes {
+        refuse(&open)?;
+    }
+    let text = without_schema(&syntax::fill(&pattern.portable(), &values));
     let reading = pattern.read(&text);
     if reading.plan.is_none() {
         return Err(super::check::failure(&out, &reading).hint("nothing was written: give other values"));
@@ -57,7 +65,7 @@ pub(super) fn new(args: &args::New) -> Result<Exit, Failure> {
             write(&path, &text)?;
         }
     }
-    what_next(pattern, &out, &own);
+    what_next(pattern, &out, &own, &open);
     Ok(Exit::Good)
 }
 
@@ -97,52 +105,43 @@ fn worth(var: &VarDecl) -> String {
         VarSource::Env(name) => format!("${name}"),
         VarSource::File(path) => format!("from {path}"),
         VarSource::Run(_) => "from a program".to_owned(),
-        VarSource::Default(value) => value.to_string(),
+        VarSource::Default(value) => format!("`{}`", shown(value)),
     });
     let worth = source.collect::<Vec<_>>().join(", else ");
     let worth = if worth.is_empty() { "(needed)".to_owned() } else { worth };
     if var.secret { format!("{worth} (secret)") } else { worth }
 }
 
-/// What `--var` says; all that is wrong with it at once.
-fn given(own: &[&VarDecl], words: &[String]) -> Result<BTreeMap<String, Json>, Failure> {
-    let mut values = BTreeMap::new();
-    let mut wrong = Vec::new();
-    for word in words {
-        let Some((name, text)) = word.split_once('=') else {
-            wrong.push(format!("`--var {word}` sets nothing: write it as --var name=value"));
-            continue;
-        };
-        match own.iter().find(|var| var.name == name) {
-            None => wrong.push(format!("the pattern has no variable `{name}`")),
-            Some(var) if var.secret => {
-                wrong.push(format!("`{name}` is secret: it is written into no file, and not said on a command line"));
-            }
-            Some(var) => match vars::value_of(var, text) {
-                Ok(value) => {
-                    values.insert(name.to_owned(), value);
-                }
-                Err(error) => wrong.push(format!("could not {error}")),
-            },
-        }
+/// A value as it is typed at a question or after `--var NAME=`: texts as they are, all else as JSON.
+fn shown(value: &Json) -> String {
+    match value {
+        Json::String(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.clone(),
+        other => other.to_string(),
     }
-    if wrong.is_empty() { Ok(values) } else { Err(Failure::wrong(wrong.join("\nerror: "))) }
 }
 
-/// Variables that nothing gives a value, all of them.
-fn refuse_missing(own: &[&VarDecl], values: &BTreeMap<String, Json>) -> Result<(), Failure> {
-    let missing = own.iter().filter(|var| var.sources.is_empty() && !var.secret && !values.contains_key(&var.name));
-    let missing: Vec<&VarDecl> = missing.copied().collect();
-    if missing.is_empty() {
+/// What `--var` and `--vars-file` say; all that is wrong with it at once. The file may be one for runs, with secrets: those
+/// are left there.
+fn given(own: &[&VarDecl], args: &args::New) -> Result<BTreeMap<String, Json>, Failure> {
+    let words = args::Variables { vars: args.vars.clone(), vars_file: args.vars_file.clone() };
+    let declared: Vec<VarDecl> = own.iter().map(|var| (*var).clone()).collect();
+    let values = vars::by_hand(&declared, &variables::given(&words)?).map_err(|errors| unresolved(&errors))?;
+    Ok(values.into_iter().filter(|(_, value)| !value.secret).map(|(name, value)| (name, value.json)).collect())
+}
+
+/// Variables that nothing gives a value.
+fn open<'v>(own: &[&'v VarDecl], values: &BTreeMap<String, Json>) -> Vec<Missing<'v>> {
+    let open = own.iter().filter(|var| var.sources.is_empty() && !var.secret && !values.contains_key(&var.name));
+    open.map(|var| Missing::declared(var)).collect()
+}
+
+/// Where nobody can be asked for them.
+fn refuse(open: &[Missing<'_>]) -> Result<(), Failure> {
+    if open.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = missing.iter().map(|var| format!("`{}`", var.name)).collect();
-    let mut failure = Failure::wrong(format!("nothing says what {} should be", names.join(", ")));
-    for var in missing {
-        let summary = var.summary.as_deref().unwrap_or("its value");
-        failure = failure.hint(format!("add --var {}=...   {summary}", var.name));
-    }
-    Err(failure)
+    let failure = open.iter().fold(Failure::wrong(nothing_says(open)), |failure, var| failure.hint(var.hint()));
+    Err(failure.hint(OR_A_FILE).hint("or add --yes: they stay open, and are given to each run"))
 }
 
 /// The files beside the runbook. Refuses where something else is there already.
@@ -177,8 +176,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error: io::Error| Failure::could_not(format!("write `{}`: {error}", path.display())))
 }
 
-fn what_next(pattern: &Pattern, out: &Path, own: &[&VarDecl]) {
+fn what_next(pattern: &Pattern, out: &Path, own: &[&VarDecl], open: &[Missing<'_>]) {
     let file = out.display();
+    let more = if open.is_empty() { "" } else { " --vars-file FILE" };
     say(&format!("wrote {file}"));
     for (path, _) in pattern.parts {
         say(&format!("  and {}, which it includes", out.with_file_name("").join(path).display()));
@@ -189,12 +189,21 @@ fn what_next(pattern: &Pattern, out: &Path, own: &[&VarDecl]) {
         let text = format!("secrets are in no file; a run finds them itself: {}", secrets.join(", "));
         print(&Line::of(Role::Plain, text).wrap(size().0, 2));
     }
+    if !open.is_empty() {
+        say("open still; give them to each run with --vars-file FILE, or write their defaults into the file:");
+        for var in open {
+            let line = Line::of(Role::Strong, format!("  {}", var.name));
+            let summary = var.summary.map(|summary| format!("   {summary}")).unwrap_or_default();
+            print(&line.with(Role::Plain, summary).wrap(size().0, 4));
+        }
+    }
     say("");
     say("next:");
     for (command, what) in [
+        (pattern.page_command(), "its page: what must be there, what it does, what was tried"),
         (format!("runbook check {file}"), "what is wrong with it"),
-        (format!("runbook plan {file}"), "what it would do, and every way back"),
-        (format!("runbook exec {file} --dry-run"), "asks its probes once and changes nothing"),
+        (format!("runbook plan {file}{more}"), "what it would do, and every way back"),
+        (format!("runbook exec {file}{more} --dry-run"), "asks its probes once and changes nothing"),
     ] {
         let line = Line::of(Role::Strong, format!("  {command}")).with(Role::Dim, format!("  {what}"));
         print(&line.wrap(size().0, 4));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args;
 use super::failure::Failure;
-use crate::drive::live::vars::{self, Given, Reach};
+use crate::drive::live::vars::{self, Given, Reach, VarError};
 use crate::model::{About, Plan, Value, VarDecl, VarSource};
 use crate::syntax::{self, Reading, Texts, template};
 
@@ -59,15 +59,63 @@ pub(super) async fn values_without_programs(
     plan: &Plan,
     folder: &Path,
     given: &Given,
-) -> Result<BTreeMap<String, Value>, Vec<vars::VarError>> {
+) -> Result<BTreeMap<String, Value>, Vec<VarError>> {
     let given = Given { folder: folder.to_owned(), reach: Reach::NoPrograms, ..given.clone() };
     vars::resolve(plan.vars(), &given).await
 }
 
-/// All variables without a value, at once.
-pub(super) fn unresolved(errors: &[vars::VarError]) -> Failure {
-    let texts: Vec<String> = errors.iter().map(|error| format!("could not {error}")).collect();
-    Failure::wrong(texts.join("\nerror: "))
+/// All that is wrong with variables, at once; first those that nothing gives a value.
+pub(super) fn unresolved(errors: &[VarError]) -> Failure {
+    let is_missing = |error: &&VarError| matches!(error, VarError::Nothing { .. });
+    let missing: Vec<Missing> = errors.iter().filter_map(Missing::of).collect();
+    let rest = errors.iter().filter(|error| !is_missing(error)).map(|error| format!("could not {error}"));
+    let texts: Vec<String> = (!missing.is_empty()).then(|| nothing_says(&missing)).into_iter().chain(rest).collect();
+    let failure = Failure::wrong(texts.join("\nerror: "));
+    let failure = missing.iter().fold(failure, |failure, missing| failure.hint(missing.hint()));
+    if missing.iter().any(|missing| missing.remedy.is_none()) { failure.hint(OR_A_FILE) } else { failure }
+}
+
+/// Another way to give what is missing.
+pub(super) const OR_A_FILE: &str =
+    "or write them to a TOML file, a line each: NAME = \"...\", and add --vars-file FILE";
+
+/// A variable that nothing gives a value.
+pub(super) struct Missing<'a> {
+    pub(super) name: &'a str,
+    pub(super) summary: Option<&'a str>,
+    /// Where else it was looked for.
+    tried: Option<&'a str>,
+    /// How it is given, where that is not on the command line.
+    remedy: Option<&'a str>,
+}
+
+impl<'a> Missing<'a> {
+    fn of(error: &'a VarError) -> Option<Self> {
+        let VarError::Nothing { name, summary, tried, remedy } = error else { return None };
+        let tried = tried.split_once(", ").map(|(_, elsewhere)| elsewhere);
+        Some(Self { name, summary: summary.as_deref(), tried, remedy: remedy.as_deref() })
+    }
+
+    /// One that a runbook gives no source at all.
+    pub(super) fn declared(var: &'a VarDecl) -> Self {
+        Self { name: &var.name, summary: var.summary.as_deref(), tried: None, remedy: None }
+    }
+
+    /// How it is given, and what it is for.
+    pub(super) fn hint(&self) -> String {
+        let summary = self.summary.unwrap_or("its value");
+        let tried = self.tried.map_or(String::new(), |tried| format!(" ({tried})"));
+        match self.remedy {
+            Some(remedy) => format!("{}: {remedy}   {summary}{tried}", self.name),
+            None => format!("add --var {}=...   {summary}{tried}", self.name),
+        }
+    }
+}
+
+/// `nothing says what `a`, `b` should be`.
+pub(super) fn nothing_says(missing: &[Missing<'_>]) -> String {
+    let names: Vec<String> = missing.iter().map(|missing| format!("`{}`", missing.name)).collect();
+    format!("nothing says what {} should be", names.join(", "))
 }
 
 /// What is known of variables before a run: what is given, else their defaults.

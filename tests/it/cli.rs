@@ -254,6 +254,45 @@ fn a_dry_run_finds_what_would_be_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_gate_asks_with_its_values_wherever_its_question_is_shown() {
+    let vars = "[vars]\nshare = 0.95\n[step.count]\nrun = \"echo rows=7\"\n\
+                outputs = { rows = { regex = \"([0-9]+)\", as = \"number\" } }\neffect = \"none\"\n";
+    let gate = GATE.replace("[\"make\"]", "[\"make\", \"count\"]");
+    let gate = gate.replace("Now?", "{{vars.share}} of {{steps.count.outputs.rows}}?");
+    let bench = Bench::new(&format!("{vars}{MAKE}{gate}"));
+    let (told, _) = bench.does(&["exec", "verbs.toml", "--no-wait", "--var", "share=0.5"], 7);
+    for said in [told, bench.does(&["status"], 0).0, bench.does(&["show"], 0).0] {
+        assert!(said.contains("0.5 of 7?") && !said.contains("{{"), "{said}");
+    }
+    // A folder from which nothing can be recalled is shown all the same.
+    fs::remove_file(bench.path(&format!("state/runs/{}/key", bench.run()))).expect("it was there");
+    let (said, _) = bench.does(&["status"], 0);
+    assert!(said.contains("{{vars.share}} of"), "{said}");
+}
+
+#[test]
+fn all_variables_without_a_value_are_said_at_once_with_what_they_are_for() {
+    let vars = "[vars]\nprime = { summary = \"a command that primes\" }\n\
+                sample = { env = \"NO_SUCH_SAMPLE\", summary = \"a command that samples\" }\n\
+                password = { env = \"NO_SUCH_PASSWORD\", secret = true, summary = \"of the database\" }\n";
+    let bench = Bench::new(&format!("{vars}{MAKE}"));
+    let (_, err) = bench.does(&["exec", "verbs.toml"], 2);
+    for line in [
+        "error: nothing says what `prime`, `sample`, `password` should be",
+        "  add --var prime=...   a command that primes",
+        "  add --var sample=...   a command that samples (no environment variable `NO_SUCH_SAMPLE`)",
+        "  password: set the environment variable `NO_SUCH_PASSWORD`   of the database (no environment variable `NO_SUCH_PASSWORD`)",
+        "  or write them to a TOML file, a line each: NAME = \"...\", and add --vars-file FILE",
+    ] {
+        assert!(err.lines().any(|it| it == line), "{line}\n{err}");
+    }
+    // What is given is not missing; where all that is left is secret, no other file is spoken of.
+    fs::write(bench.path("mine.toml"), "prime = 'a'\nsample = 'b'\n").expect("written");
+    let (_, err) = bench.does(&["exec", "verbs.toml", "--vars-file", "mine.toml"], 2);
+    assert!(err.contains("what `password` should be") && !err.contains("a TOML file"), "{err}");
+}
+
+#[test]
 fn what_needs_no_run_is_printed() {
     let bench = Bench::new(MAKE);
     assert!(bench.does(&["plan", "verbs.toml"], 0).0.contains("make"));

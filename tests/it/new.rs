@@ -78,10 +78,14 @@ fn only_what_was_said_differs_from_the_library_and_comments_stay() {
     let changed: Vec<&str> =
         written.lines().zip(library.lines().skip(1)).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
     assert_eq!(written.lines().count(), library.lines().count() - 1, "only the line for editors is gone");
-    assert_eq!(changed.len(), 3, "{changed:#?}");
-    assert!(changed[0].starts_with("old ") && changed[0].contains("{ default = \"pg-a\", summary"), "{changed:#?}");
-    assert!(changed[1].contains(r#"{ default = "curl 'http://m/e?a=\"b\"'", summary"#), "{changed:#?}");
-    assert!(changed[2].contains("{ default = \"1h\", summary"), "{changed:#?}");
+    let [comment, docs, old, errors, soak] = changed[..] else { panic!("{changed:#?}") };
+    // The page is not beside it; the program has it.
+    let page = "runbook new --pattern active-passive --page";
+    assert!(comment.starts_with('#') && comment.contains(page), "{comment}");
+    assert!(docs.starts_with("docs ") && docs.ends_with(&format!("= \"{page}\"")), "{docs}");
+    assert!(old.starts_with("old ") && old.contains("{ default = \"pg-a\", summary"), "{old}");
+    assert!(errors.contains(r#"{ default = "curl 'http://m/e?a=\"b\"'", summary"#), "{errors}");
+    assert!(soak.contains("{ default = \"1h\", summary"), "{soak}");
 }
 
 #[test]
@@ -89,11 +93,13 @@ fn without_a_terminal_all_that_is_missing_or_wrong_is_said_at_once_and_nothing_i
     let bench = Bench::new("");
     let (_, err) = bench.does(&["new", "--pattern", "active-passive"], 2);
     assert!(err.contains("`user_errors`") && err.contains("add --var user_errors=..."), "{err}");
-    let say = ["--var", "soak=long", "--var", "oldd=x", "--var", "password=hunter22", "--var", "old"];
+    let say = ["--var", "soak=long", "--var", "oldd=x", "--var", "password=hunter22"];
     let (_, err) = bench.does(&[&["new", "--pattern", "active-passive"][..], &say].concat(), 2);
-    for part in ["`soak`", "no variable `oldd`", "`password` is secret", "`--var old` sets nothing"] {
+    for part in ["`soak`", "did you mean `old`?", "take the secret `password` from the command line"] {
         assert!(err.contains(part), "{part}: {err}");
     }
+    let (_, err) = bench.does(&["new", "--pattern", "active-passive", "--var", "old"], 2);
+    assert!(err.contains("`--var old` sets nothing"), "{err}");
     assert!(!err.contains("hunter22"), "{err}");
     assert!(!bench.path("active-passive.toml").exists());
     bench.does(&["new"], 2);
@@ -109,6 +115,55 @@ fn a_file_that_is_there_is_not_overwritten() {
     let (_, err) = bench.does(&words, 3);
     assert!(err.contains("`mine.toml` is there already") && err.contains("--out"), "{err}");
     assert_eq!(fs::read_to_string(bench.path("mine.toml")).expect("it is there"), "mine");
+}
+
+#[test]
+fn what_is_not_given_stays_open_with_yes_and_a_run_is_given_it() {
+    let bench = Bench::new("");
+    for name in patterns() {
+        let file = format!("{name}/mine.toml");
+        let (out, _) = bench.does(&["new", "--pattern", &name, "--yes", "--out", &file], 0);
+        bench.does(&["check", "--strict", &file], 0);
+        for open in needed(&bench, &name).iter().filter_map(|word| word.strip_suffix("=true")) {
+            assert!(out.lines().any(|line| line.starts_with(&format!("  {open}  "))), "{name}, {open}: {out}");
+        }
+    }
+    let (out, _) = bench.does(&["new", "--pattern", "warm-up", "--yes", "--out", "open.toml"], 0);
+    assert!(out.contains("open still") && out.contains("runbook plan open.toml --vars-file FILE"), "{out}");
+    let (_, err) = bench.does(&["exec", "open.toml"], 2);
+    assert!(err.contains("add --var prime=...   a command that asks new"), "{err}");
+}
+
+#[test]
+fn a_file_of_values_is_for_new_what_it_is_for_a_run_and_secrets_stay_there() {
+    let bench = Bench::new("");
+    let values = "old = 'pg-a'\nsoak = '1h'\nuser_errors = 'echo 0'\npassword = 'hunter2222'\n";
+    fs::write(bench.path("mine.toml"), values).expect("written");
+    let words = ["new", "--pattern", "active-passive", "--vars-file", "mine.toml", "--var", "soak=2h"];
+    let (out, _) = bench.does(&words, 0);
+    assert!(!out.contains("open still"), "{out}");
+    let written = fs::read_to_string(bench.path("active-passive.toml")).expect("written");
+    for part in ["{ default = \"pg-a\",", "{ default = \"2h\",", "{ default = \"echo 0\","] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    assert!(!written.contains("hunter"), "{written}");
+    bench.does(&["check", "--strict", "active-passive.toml"], 0);
+    fs::write(bench.path("mine.toml"), "odl = 'pg-a'\n").expect("written");
+    let (_, err) =
+        bench.does(&["new", "--pattern", "active-passive", "--vars-file", "mine.toml", "--out", "b.toml"], 2);
+    assert!(err.contains("did you mean `old`?"), "{err}");
+}
+
+#[test]
+fn the_page_of_a_pattern_is_printed_and_a_written_file_says_how() {
+    let bench = Bench::new("");
+    let (page, _) = bench.does(&["new", "--pattern", "warm-up", "--page"], 0);
+    assert!(page.starts_with("# Staged warm-up\n"), "{page}");
+    let (out, _) = bench.does(&["new", "--pattern", "warm-up", "--yes"], 0);
+    assert!(out.contains("runbook new --pattern warm-up --page"), "{out}");
+    let written = fs::read_to_string(bench.path("warm-up.toml")).expect("written");
+    assert!(!written.contains("docs/patterns"), "{written}");
+    bench.does(&["new", "--pattern", "warm-up", "--page", "--yes"], 2);
 }
 
 #[test]
@@ -131,7 +186,7 @@ fn at_a_terminal_a_person_is_asked_for_what_is_not_given() {
                 terminal.press(&["echo 0", ENTER])
             }
             "soak" => {
-                terminal.press(&["soon", ENTER]).sees("could not take the value of");
+                terminal.press(&["soon", ENTER]).sees("could not take the value of `soak` from what was typed");
                 terminal.press(&["1h", ENTER])
             }
             _ => terminal.press(&[ENTER]),
@@ -142,6 +197,30 @@ fn at_a_terminal_a_person_is_asked_for_what_is_not_given() {
     for part in ["{ default = \"pg-a\",", "{ default = \"b\",", "{ default = \"echo 0\",", "{ default = \"1h\","] {
         assert!(written.contains(part), "{part}: {written}");
     }
+    terminal.ends_with(0);
+}
+
+#[test]
+fn a_question_says_how_its_value_is_typed_and_shows_a_text_as_it_would_be_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/warm-up.toml");
+    let library: toml::Table = fs::read_to_string(library).expect("it is there").parse().expect("it is TOML");
+    let asked = ["set_share", "percents"];
+    let vars = library["vars"].as_table().expect("a table").iter().filter(|(name, _)| !asked.contains(&name.as_str()));
+    let value = |var: &toml::Value| match var.as_table() {
+        Some(var) => var.get("default").cloned().unwrap_or_else(|| "true".into()),
+        None => var.clone(),
+    };
+    let given: toml::Table = vars.map(|(name, var)| (name.clone(), value(var))).collect();
+    let given = serde_json::to_string(&given).expect("JSON");
+    fs::write(folder.path().join("mine.json"), given).expect("written");
+    let mut terminal = Terminal::at(folder, "new --pattern warm-up --vars-file mine.json");
+    terminal.sees("1 of 2").sees("`said=$(echo \"set weight app/new");
+    terminal.press(&[ENTER]).sees("2 of 2").sees("a list, typed as JSON").sees("`[1,5,25,50,100]`");
+    terminal.press(&["1, 50", ENTER]).sees("from what was typed: this is not JSON");
+    terminal.press(&["[1, 50]", ENTER]).sees("percents = `[1,50]`").sees("code 0 over");
+    let written = fs::read_to_string(terminal.path("warm-up.toml")).expect("written");
+    assert!(written.contains("{ default = [1, 50], summary"), "{written}");
     terminal.ends_with(0);
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 
 use serde_json::Value as Json;
 
-use super::worth;
+use super::{shown, worth};
 use crate::cli::failure::Failure;
 use crate::cli::output::{print, say};
 use crate::cli::read::size;
@@ -41,7 +41,7 @@ pub(super) fn ask(own: &[&VarDecl], values: &mut BTreeMap<String, Json>) -> Resu
             let answer = match runtime.block_on(one(var, (n + 1, open.len()), wrong.as_deref()))? {
                 Reply::Chosen(n) => var.choices.get(n).cloned().map(Ok),
                 Reply::Typed(text) if text.is_empty() => None,
-                Reply::Typed(text) => Some(vars::value_of(var, &text)),
+                Reply::Typed(text) => Some(vars::typed(var, &text)),
                 Reply::Interrupted | Reply::Gone => {
                     say("nothing was written");
                     return Ok(Asked::Interrupted);
@@ -49,7 +49,7 @@ pub(super) fn ask(own: &[&VarDecl], values: &mut BTreeMap<String, Json>) -> Resu
             };
             match answer {
                 Some(Ok(value)) => {
-                    kept(&var.name, &value.to_string());
+                    kept(&var.name, &format!("`{}`", shown(&value)));
                     values.insert(var.name.clone(), value);
                     break;
                 }
@@ -72,12 +72,9 @@ async fn one(var: &VarDecl, (n, of): (usize, usize), wrong: Option<&str>) -> Res
     if !var.sources.is_empty() {
         block.push(Line::of(Role::Dim, "Enter leaves  ").with(Role::Plain, worth(var)));
     }
+    block.extend(vars::typed_as(var).filter(|_| var.choices.is_empty()).map(|how| Line::of(Role::Dim, how)));
     block.extend(wrong.map(|wrong| Line::of(Role::Bad, wrong)));
-    let how = if var.choices.is_empty() {
-        How::Type
-    } else {
-        How::Choose(var.choices.iter().map(|choice| choice.to_string().trim_matches('"').to_owned()).collect())
-    };
+    let how = if var.choices.is_empty() { How::Type } else { How::Choose(var.choices.iter().map(shown).collect()) };
     let question = Question { prompt: var.name.clone(), how, plain: theme != Theme::FULL };
     let width = usize::from(console::Term::stdout().size().1);
     let block = block.into_iter().flat_map(|line| line.wrap(width, 2)).collect();

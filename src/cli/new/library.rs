@@ -12,26 +12,50 @@ pub(in crate::cli) struct Pattern {
     pub(in crate::cli) name: &'static str,
     /// Its text.
     pub(in crate::cli) runbook: &'static str,
+    /// The page that explains it.
+    pub(in crate::cli) page: &'static str,
     /// The parts that it includes: the path that it names, and the text.
     pub(in crate::cli) parts: &'static [(&'static str, &'static str)],
 }
 
 /// All of them, by name.
 pub(in crate::cli) const LIBRARY: &[Pattern] = &[
-    Pattern { name: "active-passive", runbook: include_str!("../../../runbooks/active-passive.toml"), parts: &[] },
-    Pattern { name: "dual-write", runbook: include_str!("../../../runbooks/dual-write.toml"), parts: &[] },
-    Pattern { name: "event-log-replay", runbook: include_str!("../../../runbooks/event-log-replay.toml"), parts: &[] },
+    Pattern {
+        name: "active-passive",
+        runbook: include_str!("../../../runbooks/active-passive.toml"),
+        page: include_str!("../../../docs/patterns/active-passive.md"),
+        parts: &[],
+    },
+    Pattern {
+        name: "dual-write",
+        runbook: include_str!("../../../runbooks/dual-write.toml"),
+        page: include_str!("../../../docs/patterns/dual-write.md"),
+        parts: &[],
+    },
+    Pattern {
+        name: "event-log-replay",
+        runbook: include_str!("../../../runbooks/event-log-replay.toml"),
+        page: include_str!("../../../docs/patterns/event-log-replay.md"),
+        parts: &[],
+    },
     Pattern {
         name: "sidecar-replication",
         runbook: include_str!("../../../runbooks/sidecar-replication.toml"),
+        page: include_str!("../../../docs/patterns/sidecar-replication.md"),
         parts: &[],
     },
     Pattern {
         name: "traffic-mirroring",
         runbook: include_str!("../../../runbooks/traffic-mirroring.toml"),
+        page: include_str!("../../../docs/patterns/traffic-mirroring.md"),
         parts: &[],
     },
-    Pattern { name: "warm-up", runbook: include_str!("../../../runbooks/warm-up.toml"), parts: &[] },
+    Pattern {
+        name: "warm-up",
+        runbook: include_str!("../../../runbooks/warm-up.toml"),
+        page: include_str!("../../../docs/patterns/warm-up.md"),
+        parts: &[],
+    },
 ];
 
 /// Their names.
@@ -48,6 +72,21 @@ impl Pattern {
     /// What it is as it stands in the library.
     pub(in crate::cli) fn plan(&self) -> Arc<Plan> {
         Arc::new(self.read(self.runbook).plan.expect("a test reads every pattern of the library"))
+    }
+
+    /// How its page is read where this project's `docs` are not at hand.
+    pub(in crate::cli) fn page_command(&self) -> String {
+        format!("runbook new --pattern {} --page", self.name)
+    }
+
+    /// Its text, which names its page by what works anywhere and not by a path that only this project has.
+    pub(in crate::cli) fn portable(&self) -> String {
+        self.runbook.replace(&self.page_path(), &self.page_command())
+    }
+
+    /// Where this project has its page.
+    fn page_path(&self) -> String {
+        format!("docs/patterns/{}.md", self.name)
     }
 
     /// Reads a text of it with its parts.
@@ -115,6 +154,7 @@ mod tests {
             let Reading { plan, problems, .. } = pattern.read(pattern.runbook);
             assert!(problems.is_empty(), "{}: {problems:#?}", pattern.name);
             let plan = plan.expect("it has no problem");
+            assert_eq!(plan.about().docs.as_deref(), Some(&*pattern.page_path()), "{}: its `docs`", pattern.name);
             assert!(plan.about().summary.is_some(), "{}: `new --list` has nothing to say of it", pattern.name);
             let included: BTreeSet<&str> = plan.parts().iter().map(|part| part.file.as_str()).collect();
             assert_eq!(included, pattern.parts.iter().map(|(path, _)| *path).collect(), "{}", pattern.name);

@@ -67,8 +67,12 @@ pub enum VarError {
     Nothing {
         /// Its name.
         name: String,
+        /// What it is for.
+        summary: Option<String>,
         /// Where it was looked for.
         tried: String,
+        /// How it is given; `None`: on the command line or in a file, as any that is not secret.
+        remedy: Option<String>,
     },
     /// A place that should have one could not be read.
     #[error("read `{name}` from {place}: {why}")]
@@ -140,9 +144,20 @@ pub async fn resolve(declared: &[VarDecl], given: &Given) -> Result<BTreeMap<Str
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
-/// The value of a variable that somebody gives as text. It is held against its kind and its choices.
-pub fn value_of(decl: &VarDecl, text: &str) -> Result<Json, VarError> {
-    fit(decl, "`--var`", read(text, decl))
+/// The value of a variable that somebody types where they are asked for it. It is held against its kind and its choices.
+pub fn typed(decl: &VarDecl, text: &str) -> Result<Json, VarError> {
+    fit(decl, "what was typed", read(text, decl))
+}
+
+/// How its value is typed, where that is not any text as it stands.
+pub fn typed_as(decl: &VarDecl) -> Option<&'static str> {
+    match example(decl)? {
+        Json::Number(_) => Some("a number"),
+        Json::Bool(_) => Some("true or false"),
+        Json::Array(_) => Some("a list, typed as JSON: [\"a\", \"b\"], [1, 2.5]"),
+        Json::Object(_) => Some("a table, typed as JSON: { \"a\": 1 }"),
+        Json::String(_) | Json::Null => None,
+    }
 }
 
 /// What the operator gave, of the variables that are given at all; nothing is looked for elsewhere.
@@ -220,7 +235,12 @@ async fn one(decl: &VarDecl, given: &Given, before: &BTreeMap<String, Value>) ->
             VarSource::Default(value) => return fit(decl, "its default", Ok(value.clone())),
         }
     }
-    Err(VarError::Nothing { name: decl.name.clone(), tried: tried.join(", ") })
+    Err(VarError::Nothing {
+        name: decl.name.clone(),
+        summary: decl.summary.clone(),
+        tried: tried.join(", "),
+        remedy: decl.secret.then(|| remedy(decl)),
+    })
 }
 
 fn unreadable(decl: &VarDecl, place: String, why: String) -> VarError {
