@@ -14,7 +14,7 @@ use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder};
 use crate::drive::{Fact, replay};
 use crate::engine::{Act, Engine, Event};
-use crate::journal::{Via, Who};
+use crate::journal::{Via, Who, Writer};
 use crate::model::{RunId, RunOutcome};
 
 /// What stands in the way of a new run.
@@ -74,9 +74,9 @@ pub(super) fn standing(folder: &RunFolder) -> Result<Engine, Failure> {
 fn close(folder: &RunFolder, run: &RunId) -> Result<(), Failure> {
     let user = stage::user();
     let _lock = start::lock(folder, run, &user).map_err(Failure::could_not)?;
-    let bytes = stage::journal_of(folder)?;
-    let plan = stage::frozen(folder, &bytes)?;
-    let mut taken = start::take_up(folder, &plan, &BTreeMap::new(), |_, _| {}).map_err(Failure::could_not)?;
+    let opened = Writer::open(&folder.journal()).map_err(Failure::could_not)?;
+    let plan = stage::frozen(folder, &opened.bytes)?;
+    let mut taken = start::take_up(folder, &plan, opened, &BTreeMap::new(), |_, _| {}).map_err(Failure::could_not)?;
     let who = Who { user, via: Via::CommandLine, reason: Some("a new run begins".to_owned()) };
     let mut resumed = Fact::new(Event::RunResumed);
     resumed.clock = Some(Clock::stamp());

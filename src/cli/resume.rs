@@ -19,7 +19,7 @@ use crate::drive::live::vars::{self, Given};
 use crate::drive::{Fact, Heard, Session};
 use crate::engine::{Act, Command, Deadline, Event, Standing};
 use crate::journal::lock::{Lock, LockError};
-use crate::journal::{Extension, Via, Who};
+use crate::journal::{Extension, Via, Who, Writer};
 use crate::model::{AttemptId, Plan, RunId, Span, StepId, Value};
 use crate::report::view::Window;
 
@@ -97,14 +97,14 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     let folder = state.folder(&run);
     let user = stage::user();
     let _lock = lock(&folder, &run, &user)?;
-    let history = stage::journal_of(&folder)?;
-    let plan = stage::frozen(&folder, &history)?;
+    let opened = Writer::open(&folder.journal()).map_err(Failure::could_not)?;
+    let plan = stage::frozen(&folder, &opened.bytes)?;
 
     let runtime = stage::runtime()?;
-    let secrets = runtime.block_on(secrets(&plan, &history))?;
+    let secrets = runtime.block_on(secrets(&plan, &opened.bytes))?;
     let mut story = stage::new_story(&plan, &run);
     let mut openings: BTreeMap<StepId, u32> = BTreeMap::new();
-    let taken = start::take_up(&folder, &plan, &secrets, |header, heard| {
+    let taken = start::take_up(&folder, &plan, opened, &secrets, |header, heard| {
         if let Heard::Order(_, Command::OpenGate { gate }) = &heard {
             *openings.entry(*gate).or_default() += 1;
         }

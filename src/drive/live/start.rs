@@ -16,7 +16,7 @@ use crate::drive::{Heard, ResumeError, Session, replay};
 use crate::engine::{Command, Engine, Event, Notice, REVISION};
 use crate::journal::lock::{Holder, Lock, LockError};
 use crate::journal::record::{digest, keyed_digest};
-use crate::journal::{Beforehand, Header, JournalError, Pinned, Reader, Torn, Writer};
+use crate::journal::{Beforehand, Header, JournalError, Opened, Pinned, Reader, Torn, Writer};
 use crate::model::{Plan, Run, RunCommand, RunId, Span, StepId, Summaries, Template, Value};
 
 /// The version of the runbook format.
@@ -175,15 +175,15 @@ pub struct TakenUp {
     pub down: Span,
 }
 
-/// Takes up the run of this folder. `secrets` are the values of secret variables, found again: those are not kept. All
-/// that its journal tells is handed out on the way.
+/// Takes up the run of this folder, whose journal is open. `secrets` are the values of secret variables, found again: those
+/// are not kept. All that its journal tells is handed out on the way.
 pub fn take_up(
     folder: &RunFolder,
     plan: &Arc<Plan>,
+    opened: Opened,
     secrets: &BTreeMap<String, Value>,
     mut hear: impl FnMut(&Header, &Heard<'_>),
 ) -> Result<TakenUp, StartError> {
-    let opened = Writer::open(&folder.journal())?;
     let key = read_key(folder)?;
     let (header, _) = Reader::new(&opened.bytes).map_err(JournalError::from)?;
     let mut recalling = Recalling::new(plan, &header, secrets, &key);
