@@ -114,6 +114,15 @@ impl<M: Medium> FileStore<M> {
         Self { medium, next, end, filled: end, dead: false }
     }
 
+    /// The same, where an earlier process has filled the file ahead up to `filled`. Whether that was synced is not known.
+    pub fn filled_to(mut self, filled: u64) -> Result<Self, StoreError> {
+        if filled > self.end {
+            self.medium.sync()?;
+            self.filled = filled;
+        }
+        Ok(self)
+    }
+
     /// Where the lines end.
     pub fn end(&self) -> u64 {
         self.end

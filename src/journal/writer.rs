@@ -74,6 +74,7 @@ impl Opened {
 
     /// Goes on behind the last whole group. A torn group behind it is cut, and kept aside as `journal.torn-N`.
     pub fn go_on(mut self, read: Position) -> Result<(Writer, Option<Torn>), JournalError> {
+        let mut filled = self.bytes.len();
         let torn = match read.ending {
             Ending::Whole => None,
             Ending::Torn(mut torn) => {
@@ -81,10 +82,12 @@ impl Opened {
                     torn.aside = Some(keep_aside(path, self.bytes[read.end..].trim_ascii_end())?);
                 }
                 self.medium.cut(read.end as u64).and_then(|()| self.medium.sync()).map_err(StoreError::from)?;
+                filled = read.end;
                 Some(torn)
             }
         };
-        let store = Box::new(FileStore::new(self.medium, read.group + 1, read.end as u64));
+        let store = FileStore::new(self.medium, read.group + 1, read.end as u64).filled_to(filled as u64)?;
+        let store = Box::new(store);
         Ok((Writer { store, head: read.head, last: read.last, group: read.group, dead: false }, torn))
     }
 }

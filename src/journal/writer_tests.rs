@@ -80,6 +80,35 @@ fn a_disk_too_full_to_fill_ahead_still_takes_lines_while_they_fit() {
     assert_eq!(whole_records(&disk.after_power_failure()), 2);
 }
 
+/// Reads all of it, and goes on behind that.
+fn go_on(disk: &FaultyDisk) -> Result<Writer, JournalError> {
+    let opened = Opened::new(disk.seen(), Box::new(disk.clone()));
+    let mut reader = super::super::Reader::new(&opened.bytes).expect("a header").1;
+    while reader.next_group(&mut Vec::new()).expect("not damaged") {}
+    let position = reader.position();
+    opened.go_on(position).map(|(writer, _)| writer)
+}
+
+#[test]
+fn room_that_an_earlier_process_wrote_ahead_is_synced_and_not_written_again() {
+    let disk = FaultyDisk::default();
+    let mut writer = begin(&disk);
+    writer.ensure_room(20_000_000).expect("room");
+    append(&mut writer, "a").expect("appended");
+    drop(writer);
+
+    let again = FaultyDisk::holding(disk.after_power_failure());
+    let mut writer = go_on(&again).expect("taken up");
+    assert_eq!(again.syncs(), 1, "whether the other process had synced it is not known");
+    again.set_faults(Faults { failing_writes: vec![(1, 0)], ..Faults::default() });
+    writer.ensure_room(15_000_000).expect("it is there");
+    append(&mut writer, "b").expect_err("this is the first write");
+
+    let broken = FaultyDisk::holding(disk.after_power_failure());
+    broken.set_faults(Faults { failing_syncs: vec![1], ..Faults::default() });
+    assert!(go_on(&broken).is_err(), "what cannot be synced is not built upon");
+}
+
 #[test]
 fn a_writer_with_a_stale_number_is_refused() {
     let disk = FaultyDisk::default();
