@@ -94,6 +94,7 @@ pub struct Position {
 }
 
 /// Goes over a journal group by group.
+#[derive(Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
     /// Behind the last whole group.
@@ -121,6 +122,32 @@ struct Trace {
     hash: String,
 }
 
+/// Where a record says that it stands.
+#[derive(Clone, Copy, Deserialize)]
+struct Place {
+    n: FactId,
+    group: u64,
+    #[serde(default)]
+    more: u32,
+}
+
+/// What can be read of a line: all of it, or only where it stands.
+trait Placed {
+    fn place(&self) -> Place;
+}
+
+impl Placed for Record {
+    fn place(&self) -> Place {
+        Place { n: self.n, group: self.group, more: self.more }
+    }
+}
+
+impl Placed for Place {
+    fn place(&self) -> Place {
+        *self
+    }
+}
+
 impl<'a> Reader<'a> {
     /// Reads the header.
     pub fn new(bytes: &'a [u8]) -> Result<(Header, Self), ReadError> {
@@ -143,6 +170,15 @@ impl<'a> Reader<'a> {
     /// Replaces `group` by the records of the next whole group; `false` at the end, and then `ending` knows how it
     /// ends.
     pub fn next_group(&mut self, group: &mut Vec<Record>) -> Result<bool, ReadError> {
+        self.take_group(group)
+    }
+
+    /// Goes over the next whole group without reading what its records say; `false` at the end.
+    pub(super) fn skip_group(&mut self) -> Result<bool, ReadError> {
+        self.take_group(&mut Vec::<Place>::new())
+    }
+
+    fn take_group<T: Placed + Deserialize<'a>>(&mut self, group: &mut Vec<T>) -> Result<bool, ReadError> {
         group.clear();
         let (mut at, mut number, mut head, mut last) = (self.end, self.line, self.head, self.last);
         loop {
@@ -158,13 +194,14 @@ impl<'a> Reader<'a> {
                     return Ok(false);
                 }
             };
-            let record: Record = parse(line, number)?;
+            let record: T = parse(line, number)?;
+            let place = record.place();
             last = FactId(last.0 + 1);
-            self.check_numbers(&record, last, group.last(), number)?;
+            self.check_place(&place, last, group.last().map(T::place), number)?;
             at += line.len() + 1;
             number += 1;
             head = hash;
-            let whole = record.more == 0;
+            let whole = place.more == 0;
             group.push(record);
             if whole {
                 (self.end, self.line, self.head, self.last) = (at, number, head, last);
@@ -200,15 +237,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A line whose hash is right was written as it is; wrong numbers are a tool gone wrong.
-    fn check_numbers(&self, record: &Record, n: FactId, before: Option<&Record>, line: u64) -> Result<(), ReadError> {
+    fn check_place(&self, place: &Place, n: FactId, before: Option<Place>, line: u64) -> Result<(), ReadError> {
         let strange = |why: String| Err(ReadError::Strange { line, why });
-        if record.n != n {
-            return strange(format!("record {} stands where {} belongs", record.n.0, n.0));
+        if place.n != n {
+            return strange(format!("record {} stands where {} belongs", place.n.0, n.0));
         }
-        if record.group != self.group + 1 {
-            return strange(format!("it is of group {} where {} belongs", record.group, self.group + 1));
+        if place.group != self.group + 1 {
+            return strange(format!("it is of group {} where {} belongs", place.group, self.group + 1));
         }
-        if before.is_some_and(|b| b.more != record.more + 1) {
+        if before.is_some_and(|b| b.more != place.more + 1) {
             return strange("it miscounts the records of its group".to_owned());
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::engine::Event;
-use crate::journal::record::{Clock, Wall};
+use crate::journal::record::{Clock, Wall, write_line};
 use crate::journal::{FaultyDisk, FileStore, Writer, audit};
 use crate::model::{RunId, Time};
 
@@ -49,7 +49,7 @@ pub(in crate::journal) fn record(evidence: &str) -> Record {
 }
 
 /// A journal with groups of these sizes, closed.
-fn journal(groups: &[usize]) -> Vec<u8> {
+pub(in crate::journal) fn journal(groups: &[usize]) -> Vec<u8> {
     let disk = FaultyDisk::default();
     let mut writer = Writer::begin(Box::new(FileStore::new(disk.clone(), 0, 0)), header()).expect("begun");
     for size in groups {
@@ -71,7 +71,7 @@ fn read(bytes: &[u8]) -> Result<(usize, Ending), ReadError> {
 }
 
 /// Where the lines of a journal begin, and its length.
-fn starts(bytes: &[u8]) -> Vec<usize> {
+pub(in crate::journal) fn starts(bytes: &[u8]) -> Vec<usize> {
     let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
     std::iter::once(0).chain(ends).collect()
 }
@@ -197,6 +197,20 @@ fn an_audit_proves_a_file_up_to_the_head_that_was_printed() {
     assert_eq!((proved.records, proved.groups, proved.proved), (6, 3, Some(FactId(3))));
     assert_eq!(audit(&bytes, Some(proved.head)).expect("whole").proved, Some(FactId(6)));
     assert!(audit(&bytes[..lines[4]], Some(proved.head)).is_err(), "a file cut short does not have that head");
+}
+
+#[test]
+fn an_audit_proves_lines_whatever_they_say_as_long_as_they_stand_where_they_should() {
+    let mut bytes = journal(&[1]);
+    let head = audit(&bytes, None).expect("whole").head;
+    write_line(&serde_json::json!({"n": 2, "group": 2, "event": "of_another_tool"}), head, &mut bytes);
+    assert!(matches!(read(&bytes), Err(ReadError::Strange { line: 3, .. })), "nobody can take that up");
+    let proved = audit(&bytes, None).expect("whole");
+    assert_eq!((proved.records, proved.groups), (2, 2));
+
+    write_line(&serde_json::json!({"n": 4, "group": 3}), proved.head, &mut bytes);
+    let refused = audit(&bytes, None).expect_err("there is no record 3").to_string();
+    assert_eq!(refused, "understand line 4 of the journal: record 4 stands where 3 belongs");
 }
 
 #[test]
