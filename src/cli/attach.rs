@@ -23,8 +23,8 @@ use crate::drive::live::questions::{Scene, Terminal, is_going_back};
 use crate::drive::live::samples::Readings;
 use crate::drive::live::start;
 use crate::engine::{Answer, Standing};
-use crate::model::{Action, AttemptId, RunOutcome};
-use crate::report::Reporter;
+use crate::model::{Action, AttemptId, RunId, RunOutcome};
+use crate::report::{Reporter, Told};
 
 /// How often the screen is brought up to date.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -43,7 +43,7 @@ pub(super) fn attach(args: &args::Reading, state: &State) -> Result<Exit, Failur
         news.map_while(Result::ok).for_each(|line| say(&line));
     } else {
         // What happened before the news began is in the journal by now.
-        let watch = Watch::of(state, Past::read(state, run.clone())?)?;
+        let watch = Watch::of(state, run.clone())?;
         if stage::runtime()?.block_on(watch.go_on(news))? == Parting::Left {
             say(&format!("run {run} goes on; `runbook attach {run}` shows it again"));
             return Ok(Exit::Interrupted);
@@ -77,6 +77,8 @@ enum Parting {
 struct Watch<'a> {
     state: &'a State,
     past: Past,
+    /// All that was told in it.
+    news: Vec<Told>,
     /// What people are asked for.
     open: Open,
     readings: Readings,
@@ -87,7 +89,9 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn of(state: &'a State, past: Past) -> Result<Self, Failure> {
+    fn of(state: &'a State, run: RunId) -> Result<Self, Failure> {
+        let mut news = Vec::new();
+        let past = Past::hear(state, run, |told| news.push(told))?;
         let at_terminal = io::stdout().is_terminal();
         let asks = at_terminal && io::stdin().is_terminal();
         let mut watch = Self {
@@ -97,6 +101,7 @@ impl<'a> Watch<'a> {
             asking: Asking::at(asks.then(|| theme(true))),
             reporter: stage::reporter_at(&past.plan, at_terminal),
             past,
+            news,
             told: 0,
         };
         watch.look_for_questions()?;
@@ -137,7 +142,9 @@ impl<'a> Watch<'a> {
     }
 
     fn read_again(&mut self) -> Result<(), Failure> {
-        self.past = Past::read(self.state, self.past.run.clone())?;
+        let mut news = Vec::new();
+        self.past = Past::hear(self.state, self.past.run.clone(), |told| news.push(told))?;
+        self.news = news;
         self.look_for_questions()
     }
 
@@ -157,8 +164,8 @@ impl<'a> Watch<'a> {
     }
 
     fn tell(&mut self) {
-        self.past.news[self.told..].iter().for_each(|told| self.reporter.tell(told));
-        self.told = self.past.news.len();
+        self.news[self.told..].iter().for_each(|told| self.reporter.tell(told));
+        self.told = self.news.len();
     }
 
     fn show(&mut self) {

@@ -26,7 +26,6 @@ pub(super) struct Past {
     pub(super) plan: Arc<Plan>,
     pub(super) engine: Engine,
     pub(super) story: Story,
-    pub(super) news: Vec<Told>,
     /// The process that drives it now.
     pub(super) holder: Option<Holder>,
     /// What is under way.
@@ -40,18 +39,27 @@ pub(super) struct Past {
 impl Past {
     /// The run of that name; without a name, the only one that is not finished, else the latest.
     pub(super) fn find(state: &State, name: Option<&str>) -> Result<Self, Failure> {
-        Self::read(state, state.find(name, is_unfinished)?)
+        Self::read(state, Self::named(state, name)?)
+    }
+
+    /// Which run that is.
+    pub(super) fn named(state: &State, name: Option<&str>) -> Result<RunId, Failure> {
+        state.find(name, is_unfinished)
     }
 
     /// Reads a run.
     pub(super) fn read(state: &State, run: RunId) -> Result<Self, Failure> {
+        Self::hear(state, run, |_| {})
+    }
+
+    /// Reads a run, and hands out all that was told in it.
+    pub(super) fn hear(state: &State, run: RunId, mut news: impl FnMut(Told)) -> Result<Self, Failure> {
         let folder = state.folder(&run);
         let holder = Lock::holder_of_run(folder.path());
         let bytes = stage::journal_of(&folder)?;
         let plan = stage::frozen(&folder, &bytes)?;
         let mut story = stage::new_story(&plan, &run);
         let (header, _) = crate::journal::Reader::new(&bytes).map_err(Failure::could_not)?;
-        let mut news = Vec::new();
         let mut last = Moment { at: Time::ZERO, wall: header.wall };
         let mut outstanding = Outstanding::default();
         let mut stamp = (Time::ZERO, header.clock.clone());
@@ -71,7 +79,7 @@ impl Past {
             Heard::News(told) => {
                 let told = crate::drive::live::telling::told(told, &header);
                 story.take(&plan, &told);
-                news.push(told);
+                news(told);
             }
         })
         .map_err(Failure::could_not)?;
@@ -82,7 +90,7 @@ impl Past {
         if holder.is_some() && engine.outcome().is_some() {
             story.view.afterwards = Afterwards::Watches;
         }
-        let mut past = Self { run, folder, header, plan, engine, story, news, holder, outstanding, bytes, clock };
+        let mut past = Self { run, folder, header, plan, engine, story, holder, outstanding, bytes, clock };
         past.look();
         Ok(past)
     }

@@ -63,12 +63,14 @@ fn row(past: &Past) -> ListRow {
 
 /// The story of a run.
 pub(super) fn show(args: &args::Reading, state: &State) -> Result<Exit, Failure> {
-    let past = Past::find(state, args.run.as_deref())?;
     if args.json {
-        for told in &past.news {
+        let mut news = Vec::new();
+        let past = Past::hear(state, Past::named(state, args.run.as_deref())?, |told| news.push(told))?;
+        for told in &news {
             say(&json_line(&past.plan, &past.run.0, told));
         }
     } else {
+        let past = Past::find(state, args.run.as_deref())?;
         print(&past.story.summary(&past.plan, size().0, theme(io::stdout().is_terminal())));
     }
     Ok(Exit::Good)
