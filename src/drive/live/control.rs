@@ -156,11 +156,11 @@ impl Control {
         });
     }
 
-    /// Tells all who watch.
-    pub fn tell(&self, line: &str) {
-        if let Some(news) = &self.news {
-            // Nobody watching is no error.
-            let _ = news.send(Arc::from(line));
+    /// Tells all who watch; most of the time nobody does.
+    pub fn tell(&self, line: impl FnOnce() -> String) {
+        if let Some(news) = self.news.as_ref().filter(|news| news.receiver_count() > 0) {
+            // Whoever has just left is no error.
+            let _ = news.send(Arc::from(line()));
         }
     }
 

@@ -236,7 +236,7 @@ impl Desk {
 
     /// Something happened.
     pub fn tell(&mut self, plan: &Plan, told: &Told) {
-        self.control.tell(&json_line(plan, &self.run, told));
+        self.control.tell(|| json_line(plan, &self.run, told));
         match told.notice {
             Notice::RunFinished { .. } => self.over = true,
             Notice::RollbackStarted { .. } => self.over = false,
