@@ -93,6 +93,8 @@ impl<'a> Missing<'a> {
     fn of(error: &'a VarError) -> Option<Self> {
         let VarError::Nothing { name, summary, tried, remedy } = error else { return None };
         let tried = tried.split_once(", ").map(|(_, elsewhere)| elsewhere);
+        // What is to be done about one place says that there is nothing.
+        let tried = tried.filter(|elsewhere| remedy.is_none() || elsewhere.contains(", "));
         Some(Self { name, summary: summary.as_deref(), tried, remedy: remedy.as_deref() })
     }
 
@@ -103,11 +105,11 @@ impl<'a> Missing<'a> {
 
     /// How it is given, and what it is for.
     pub(super) fn hint(&self) -> String {
-        let summary = self.summary.unwrap_or("its value");
         let tried = self.tried.map_or(String::new(), |tried| format!(" ({tried})"));
-        match self.remedy {
-            Some(remedy) => format!("{}: {remedy}   {summary}{tried}", self.name),
-            None => format!("add --var {}=...   {summary}{tried}", self.name),
+        match (self.remedy, self.summary) {
+            (Some(remedy), Some(summary)) => format!("{remedy} for `{}`, {summary}{tried}", self.name),
+            (Some(remedy), None) => format!("{remedy} for `{}`{tried}", self.name),
+            (None, summary) => format!("add --var {}=...   {}{tried}", self.name, summary.unwrap_or("its value")),
         }
     }
 }

@@ -281,7 +281,7 @@ fn all_variables_without_a_value_are_said_at_once_with_what_they_are_for() {
         "error: nothing says what `prime`, `sample`, `password` should be",
         "  add --var prime=...   a command that primes",
         "  add --var sample=...   a command that samples (no environment variable `NO_SUCH_SAMPLE`)",
-        "  password: set the environment variable `NO_SUCH_PASSWORD`   of the database (no environment variable `NO_SUCH_PASSWORD`)",
+        "  set the environment variable `NO_SUCH_PASSWORD` for `password`, of the database",
         "  or write them to a TOML file, a line each: NAME = \"...\", and add --vars-file FILE",
     ] {
         assert!(err.lines().any(|it| it == line), "{line}\n{err}");
