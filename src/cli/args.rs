@@ -13,7 +13,7 @@ use crate::drive::live::staying::AfterSuccess;
 #[command(name = "runbook", version, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes of exec, resume and attach: 0 succeeded, 1 the tool could not work, 2 wrong usage or \
-                        runbook, 3 refused, 4 rolled back, 5 stopped, 6 stuck, 7 waiting, 130 interrupted."
+                        runbook, 3 refused, 4 rolled back, 5 stopped, 6 stuck, 7 ended resumably, 130 interrupted."
 )]
 pub(super) struct Cli {
     #[arg(

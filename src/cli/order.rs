@@ -59,7 +59,10 @@ pub(super) fn go_on(run: &RunId, state: &State) -> Option<Result<Exit, Failure>>
         Err(ControlError::Broken(_)) if Lock::holder_of_run(state.folder(run).path()).is_none() => None,
         Err(ControlError::Refused(why)) => {
             Some(Err(Failure::refused(format!("run {run} is driven by another process, and not let go on: {why}"))
-                .hint(format!("`runbook status {run}` tells what it waits for; `runbook attach {run}` watches it"))))
+                .hint(format!(
+                    "it is not paused, or a failed step wants a decision first: `runbook status {run}` tells, `runbook \
+                     attach {run}` watches it"
+                ))))
         }
         other => Some(done(run, other, "goes on")),
     }

@@ -247,8 +247,10 @@ fn the_page_of_the_command_line_names_every_event() {
 }
 
 fn is_event(text: &str) -> bool {
-    let things =
-        ["run", "phase", "step", "guard", "gate", "wayback", "rollback", "undo", "bracket", "order", "baseline"];
+    let things = [
+        "run", "phase", "step", "ramp", "answer", "guard", "gate", "wayback", "rollback", "undo", "bracket", "order",
+        "baseline",
+    ];
     let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     text.split_once('.').is_some_and(|(thing, what)| things.contains(&thing) && word(what))
 }
