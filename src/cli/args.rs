@@ -63,7 +63,7 @@ pub(super) enum Verb {
     /// Start nothing new
     Pause(Order),
     /// Start nothing new, and end the run when what runs has ended
-    Stop(Order),
+    Stop(Stop),
     /// Take a run back
     Rollback(Rollback),
     /// Try a failed step, or a failed undo, again
@@ -204,12 +204,22 @@ pub(super) struct Resume {
     /// How to tell what happens
     #[arg(long, value_enum, default_value_t = Output::Auto)]
     pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) secrets: SecretsFile,
+}
+
+/// Secrets are not kept: whoever takes a run up finds them where `exec` found them.
+#[derive(Args, Debug, Default)]
+pub(super) struct SecretsFile {
+    /// The file again that gave secrets to `exec`; what is no secret in it is not read
+    #[arg(long, value_name = "FILE")]
+    pub(super) vars_file: Option<PathBuf>,
 }
 
 impl Resume {
     /// Whether it says how to drive the run: then another process that drives it is in the way.
     pub(super) fn wants_a_process(&self) -> bool {
-        let Self { accept_changes, extend, go, no_wait, until, process, run: _, output: _ } = self;
+        let Self { accept_changes, extend, go, no_wait, until, process, run: _, output: _, secrets: _ } = self;
         *accept_changes || *no_wait || process.stay || !(extend.is_empty() && go.is_empty() && until.is_none())
     }
 }
@@ -336,6 +346,8 @@ pub(super) struct Status {
     /// Ask the probes that undos require, once, and say which ways back are open
     #[arg(long)]
     pub(super) measure: bool,
+    #[command(flatten)]
+    pub(super) secrets: SecretsFile,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -399,6 +411,15 @@ pub(super) struct Order {
     pub(super) reason: Option<String>,
 }
 
+/// `stop`.
+#[derive(Args, Debug)]
+pub(super) struct Stop {
+    #[command(flatten)]
+    pub(super) order: Order,
+    #[command(flatten)]
+    pub(super) secrets: SecretsFile,
+}
+
 /// `rollback`.
 #[derive(Args, Debug)]
 pub(super) struct Rollback {
@@ -416,6 +437,8 @@ pub(super) struct Rollback {
     /// How to tell what happens, where this process carries it out
     #[arg(long, value_enum, default_value_t = Output::Auto)]
     pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) secrets: SecretsFile,
 }
 
 /// An order about a step.

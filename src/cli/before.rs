@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::args;
 use super::detach::Seat;
+use super::exec;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::past::Past;
@@ -14,6 +15,7 @@ use crate::drive::live::clock::Clock;
 use crate::drive::live::start::{self, RunFolder};
 use crate::drive::{Fact, replay};
 use crate::engine::{Act, Engine, Event};
+use crate::journal::lock::{Lock, LockError};
 use crate::journal::{Via, Who, Writer};
 use crate::model::{RunId, RunOutcome};
 
@@ -48,14 +50,23 @@ pub(super) fn in_the_way(past: &Past) -> Option<InTheWay> {
 
 /// Whether the command line closes the way back of this run.
 pub(super) fn closes(args: &args::Exec, last: &RunId) -> bool {
-    args.close.as_deref().is_some_and(|name| last.0.starts_with(name))
+    args.close.as_deref().is_some_and(|name| !name.is_empty() && last.0.starts_with(name))
 }
 
 /// Sees to the last run of the lock. `Some`: it was taken up instead of a new one. The caller holds the lock.
-pub(super) fn settle(state: &State, last: &RunId, args: &args::Exec, seat: &Seat) -> Result<Option<Exit>, Failure> {
+pub(super) fn settle(
+    state: &State,
+    last: &RunId,
+    args: &args::Exec,
+    seat: &Seat,
+    lock: &Lock,
+) -> Result<Option<Exit>, Failure> {
     match in_the_way(&Past::read(state, last.clone())?) {
         None => Ok(None),
         Some(InTheWay::Unfinished(_)) if args.or_resume => {
+            // It was taken for a run that there will not be.
+            lock.name(&exec::holder(last, &stage::user()))
+                .map_err(|error| Failure::could_not(format!("say which run holds the lock: {error}")))?;
             let wish = Wish { run: Some(last.0.clone()), seat: seat.clone(), ..Wish::of_exec(args) };
             resume_as(&wish, state).map(Some)
         }
@@ -71,9 +82,18 @@ pub(super) fn standing(folder: &RunFolder) -> Result<Engine, Failure> {
     Ok(replay(&plan, &bytes, |_| {}).map_err(Failure::could_not)?.engine)
 }
 
+/// Another process has the run, and its ways back.
+pub(super) fn watched(run: &RunId) -> Failure {
+    Failure::refused(format!("another process watches the ways back of run {run}"))
+        .hint("end that first: Ctrl-C there, or kill it")
+}
+
 fn close(folder: &RunFolder, run: &RunId) -> Result<(), Failure> {
     let user = stage::user();
-    let _lock = start::lock(folder, run, &user).map_err(Failure::could_not)?;
+    let _lock = start::lock(folder, run, &user).map_err(|error| match error {
+        LockError::Held { .. } => watched(run),
+        LockError::File { .. } => Failure::could_not(error),
+    })?;
     let opened = Writer::open(&folder.journal()).map_err(Failure::could_not)?;
     let plan = stage::frozen(folder, &opened.bytes)?;
     let mut taken = start::take_up(folder, &plan, opened, &BTreeMap::new(), |_, _| {}).map_err(Failure::could_not)?;

@@ -2,7 +2,8 @@
 //!
 //! `plan` spawns nothing and connects to nothing. `preflight` also asks every probe once, for probes only read.
 //!
-//! A finding is what would refuse a run as things are now. What a run makes come true itself is none.
+//! A finding is what would refuse a run as things are now, and a program that is missing, for which it would fail later. What a
+//! run makes come true itself is none.
 
 mod first;
 mod runs;

@@ -38,7 +38,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
     let plan = Arc::clone(&document.plan);
 
     let run = new_name(&plan.about().name, |run| state.folder(run).path().exists());
-    let _lock = match take_name(&state, &plan, &run, &user) {
+    let lock = match take_name(&state, &plan, &run, &user) {
         Ok(lock) => lock,
         Err(LockError::Held { holder, .. }) if args.or_resume => {
             return resume_held(args, &state, holder.as_ref(), seat);
@@ -47,7 +47,7 @@ pub(super) fn exec(args: &args::Exec, state: Option<&Path>, seat: Seat) -> Resul
         Err(error) => return Err(Failure::could_not(error)),
     };
     if let Some(last) = state.last_of(&plan.about().lock)
-        && let Some(exit) = super::before::settle(&state, &last, args, &seat)?
+        && let Some(exit) = super::before::settle(&state, &last, args, &seat, &lock)?
     {
         return Ok(exit);
     }
@@ -115,8 +115,12 @@ pub(super) fn phase(plan: &Plan, name: &str) -> Result<PhaseId, Failure> {
 }
 
 fn take_name(state: &State, plan: &Plan, run: &RunId, user: &str) -> Result<Lock, LockError> {
-    let holder = Holder { pid: std::process::id(), user: user.to_owned(), since: clock::wall(), run: run.clone() };
-    Lock::of_name(state.path(), &plan.about().lock, &holder).map(|(lock, _)| lock)
+    Lock::of_name(state.path(), &plan.about().lock, &holder(run, user)).map(|(lock, _)| lock)
+}
+
+/// This process, which drives that run.
+pub(super) fn holder(run: &RunId, user: &str) -> Holder {
+    Holder { pid: std::process::id(), user: user.to_owned(), since: clock::wall(), run: run.clone() }
 }
 
 /// Another process holds the lock of a runbook.

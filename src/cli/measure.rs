@@ -1,5 +1,6 @@
 //! What the ways back of a run say now: the probes that undos `require` are asked once (R24). They only read.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -26,7 +27,7 @@ struct Criterion {
 
 /// Measures every undo that a rollback to the start would need now, in the order of the plan. What an undo requires counts
 /// only where its step was done (R8a).
-pub(super) fn ways_back(past: &Past) -> Result<Vec<WayBack>, Failure> {
+pub(super) fn ways_back(past: &Past, secrets: Option<&Path>) -> Result<Vec<WayBack>, Failure> {
     if past.is_way_back_closed() {
         return Err(Failure::refused(format!(
             "the way back of run {} is closed: there is nothing to measure",
@@ -41,7 +42,7 @@ pub(super) fn ways_back(past: &Past) -> Result<Vec<WayBack>, Failure> {
         )));
     }
     let runtime = stage::runtime()?;
-    let secrets = runtime.block_on(super::resume::secrets(&past.plan, &past.bytes))?;
+    let secrets = runtime.block_on(super::resume::secrets(&past.plan, &past.bytes, secrets))?;
     let recalled = start::recall(&past.folder, &past.plan, &past.bytes, &secrets).map_err(Failure::could_not)?;
     let scope = Arc::new(recalled.scope);
     let mut gauge = Gauge::new(Arc::clone(&past.plan));

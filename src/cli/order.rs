@@ -76,11 +76,12 @@ fn simple(state: &State, run: &RunId, act: Act, reason: Option<String>) -> Resul
 }
 
 /// Ends a run where it is.
-pub(super) fn stop(args: &args::Order, state: &State) -> Result<Exit, Failure> {
-    let run = find(state, args.run.as_deref())?;
-    match send(state, &run, Want::Act(Act::Stop), args.reason.clone()) {
+pub(super) fn stop(args: &args::Stop, state: &State) -> Result<Exit, Failure> {
+    let reason = args.order.reason.clone();
+    let run = find(state, args.order.run.as_deref())?;
+    match send(state, &run, Want::Act(Act::Stop), reason.clone()) {
         Err(ControlError::NobodyThere) => {
-            let exit = drive(state, &run, Act::Stop, args.reason.clone(), Output::Auto)?;
+            let exit = drive(state, &run, Act::Stop, reason, Output::Auto, &args.secrets)?;
             Ok(match exit {
                 Exit::Stopped => Exit::Good,
                 Exit::Good | Exit::Waiting => Exit::Refused,
@@ -102,7 +103,7 @@ pub(super) fn rollback(args: &args::Rollback, state: &State) -> Result<Exit, Fai
     let watching = Caller::call(past.folder.path()).and_then(|caller| caller.subscribe(&stage::user()));
     match send(state, run, Want::Act(act.clone()), args.reason.clone()) {
         Err(ControlError::NobodyThere) => {
-            let exit = drive(state, run, act, args.reason.clone(), args.output)?;
+            let exit = drive(state, run, act, args.reason.clone(), args.output, &args.secrets)?;
             Ok(match exit {
                 Exit::RolledBack => Exit::Good,
                 Exit::Good | Exit::Stopped | Exit::Waiting => Exit::Refused,
@@ -143,11 +144,19 @@ fn target(past: &Past, name: &str) -> Result<Target, Failure> {
 }
 
 /// Drives a run that nobody drives, for one order.
-fn drive(state: &State, run: &RunId, act: Act, reason: Option<String>, output: Output) -> Result<Exit, Failure> {
+fn drive(
+    state: &State,
+    run: &RunId,
+    act: Act,
+    reason: Option<String>,
+    output: Output,
+    secrets: &args::SecretsFile,
+) -> Result<Exit, Failure> {
     let wish = Wish {
         run: Some(run.0.clone()),
         act: Some(act),
         reason,
+        vars_file: secrets.vars_file.clone(),
         output: Some(output),
         // It is carried out or refused; nobody is waited for.
         no_wait: true,

@@ -1,6 +1,7 @@
 //! `resume`: takes up a run whose process is gone, and goes on (R21a). Also what `rollback` and `stop` do with such a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::args::{self, Output};
 use super::detach::Seat;
@@ -40,6 +41,8 @@ pub(super) struct Wish {
     pub(super) until: Option<String>,
     /// What to do after success.
     pub(super) after_success: AfterSuccess,
+    /// Where secrets are that were given by hand.
+    pub(super) vars_file: Option<PathBuf>,
     /// How to tell.
     pub(super) output: Option<Output>,
     /// Where its process stands.
@@ -58,6 +61,7 @@ impl Wish {
             no_wait: args.no_wait,
             until: args.until.clone(),
             after_success: args.process.after_success(),
+            vars_file: args.variables.vars_file.clone(),
             output: Some(args.output),
             ..Self::default()
         }
@@ -76,13 +80,14 @@ pub(super) fn resume(args: &args::Resume, state: &State, seat: Seat) -> Result<E
         return went;
     }
     let wish = Wish {
-        run: args.run.clone(),
+        run: Some(run.0),
         accept_changes: args.accept_changes,
         extend: args.extend.clone(),
         go: args.go.clone(),
         no_wait: args.no_wait,
         until: args.until.clone(),
         after_success: args.process.after_success(),
+        vars_file: args.secrets.vars_file.clone(),
         output: Some(args.output),
         seat,
         act: None,
@@ -101,7 +106,7 @@ pub(super) fn resume_as(wish: &Wish, state: &State) -> Result<Exit, Failure> {
     let plan = stage::frozen(&folder, &opened.bytes)?;
 
     let runtime = stage::runtime()?;
-    let secrets = runtime.block_on(secrets(&plan, &opened.bytes))?;
+    let secrets = runtime.block_on(secrets(&plan, &opened.bytes, wish.vars_file.as_deref()))?;
     let mut story = stage::new_story(&plan, &run);
     let mut openings: BTreeMap<StepId, u32> = BTreeMap::new();
     let taken = start::take_up(&folder, &plan, opened, &secrets, |header, heard| {
@@ -156,14 +161,25 @@ fn lock(folder: &RunFolder, run: &RunId, user: &str) -> Result<Lock, Failure> {
     })
 }
 
-/// The values of secret variables, which are not kept, from where they came from.
-pub(super) async fn secrets(plan: &Plan, history: &[u8]) -> Result<BTreeMap<String, Value>, Failure> {
+/// The values of secret variables, which are not kept, from where they came from; `file`: where `exec` was given them.
+pub(super) async fn secrets(
+    plan: &Plan,
+    history: &[u8],
+    file: Option<&Path>,
+) -> Result<BTreeMap<String, Value>, Failure> {
     let secret: Vec<_> = plan.vars().iter().filter(|var| var.secret).cloned().collect();
     if secret.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (header, _) = crate::journal::Reader::new(history).map_err(Failure::could_not)?;
-    let given = Given { folder: header.base.into(), ..Given::default() };
+    let mut file = file
+        .map(vars::read_file)
+        .transpose()
+        .map_err(|error| Failure::wrong(format!("could not {error}")))?
+        .unwrap_or_default();
+    // All else that it says was taken when the run began.
+    file.retain(|name, _| secret.iter().any(|var| var.name == *name));
+    let given = Given { folder: header.base.into(), file, ..Given::default() };
     vars::resolve(&secret, &given).await.map_err(|errors| super::variables::unresolved(&errors))
 }
 

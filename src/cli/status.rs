@@ -34,7 +34,7 @@ pub(super) fn status(args: &args::Status, state: &State) -> Result<Exit, Failure
     let mut past = Past::find(state, args.run.as_deref())?;
     let mut readings = Readings::of(past.folder.path());
     past.show_measured(&mut readings);
-    let measured = args.measure.then(|| measure::ways_back(&past)).transpose()?;
+    let measured = args.measure.then(|| measure::ways_back(&past, args.secrets.vars_file.as_deref())).transpose()?;
     if args.json {
         let mut object = as_json(&past);
         object["probes"] = probes(&past);

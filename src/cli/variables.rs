@@ -84,7 +84,7 @@ pub(super) struct Missing<'a> {
     pub(super) name: &'a str,
     pub(super) summary: Option<&'a str>,
     /// Where else it was looked for.
-    tried: Option<&'a str>,
+    tried: Option<String>,
     /// How it is given, where that is not on the command line.
     remedy: Option<&'a str>,
 }
@@ -92,9 +92,10 @@ pub(super) struct Missing<'a> {
 impl<'a> Missing<'a> {
     fn of(error: &'a VarError) -> Option<Self> {
         let VarError::Nothing { name, summary, tried, remedy } = error else { return None };
-        let tried = tried.split_once(", ").map(|(_, elsewhere)| elsewhere);
+        let elsewhere = tried.get(1..).unwrap_or_default();
         // What is to be done about one place says that there is nothing.
-        let tried = tried.filter(|elsewhere| remedy.is_none() || elsewhere.contains(", "));
+        let least = if remedy.is_none() { 1 } else { 2 };
+        let tried = (elsewhere.len() >= least).then(|| elsewhere.join(", "));
         Some(Self { name, summary: summary.as_deref(), tried, remedy: remedy.as_deref() })
     }
 
@@ -105,7 +106,7 @@ impl<'a> Missing<'a> {
 
     /// How it is given, and what it is for.
     pub(super) fn hint(&self) -> String {
-        let tried = self.tried.map_or(String::new(), |tried| format!(" ({tried})"));
+        let tried = self.tried.as_ref().map_or(String::new(), |tried| format!(" ({tried})"));
         match (self.remedy, self.summary) {
             (Some(remedy), Some(summary)) => format!("{remedy} for `{}`, {summary}{tried}", self.name),
             (Some(remedy), None) => format!("{remedy} for `{}`{tried}", self.name),

@@ -131,7 +131,8 @@ impl Lock {
         }
     }
 
-    fn name(&self, holder: &Holder) -> io::Result<()> {
+    /// Writes who holds it, and for which run.
+    pub fn name(&self, holder: &Holder) -> io::Result<()> {
         let mut text = serde_json::to_vec(holder)?;
         text.push(b'\n');
         self.file.set_len(0)?;

@@ -205,6 +205,55 @@ fn an_unfinished_run_refuses_a_new_one_and_names_the_ways_out() {
 }
 
 #[test]
+fn a_secret_that_was_given_by_a_file_is_given_again_to_whoever_takes_the_run_up() {
+    let make = MAKE.replace("[step.make]\n", "[step.make]\nenv = { TOKEN = \"{{vars.token}}\" }\n");
+    let token = "[vars]\ntoken = { secret = true }\nplace = { default = \"here\" }\n";
+    let bench = Bench::new(&format!("{token}{make}{GATE}"));
+    fs::write(bench.path("mine.toml"), "token = \"swordfish\"\nplace = \"there\"\n").expect("written");
+    let again = ["--vars-file", "mine.toml"];
+    let with = |words: &[&str], code| bench.does(&[words, &again[..]].concat(), code);
+    for end in ["rollback", "stop", "resume"] {
+        with(&["exec", "verbs.toml", "--no-wait"], 7);
+        let (_, err) = bench.does(&[end], 2);
+        assert!(err.contains("--vars-file") && !err.contains("swordfish"), "{end}: {err}");
+        with(&["exec", "verbs.toml", "--or-resume", "--no-wait"], 7);
+        with(&["status", "--measure"], 0);
+        match end {
+            "resume" => drop(with(&["resume", "--go", "ready"], 0)),
+            "stop" => {
+                with(&["stop"], 0);
+                with(&["rollback"], 0);
+            }
+            end => drop(with(&[end], 0)),
+        }
+    }
+}
+
+#[test]
+fn the_lock_names_the_run_that_is_taken_up_and_a_dry_run_refuses_what_exec_would() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    let run = bench.run();
+    bench.does(&["exec", "verbs.toml", "--or-resume", "--detach"], 0);
+    let (_, err) = bench.does(&["exec", "verbs.toml"], 3);
+    assert!(err.contains(&format!("run {run} holds the lock")), "{err}");
+    for words in [&["exec", "verbs.toml", "--or-resume"][..], &["exec", "verbs.toml", "--or-resume", "--dry-run"]] {
+        let (out, err) = bench.does(words, 3);
+        assert!(format!("{out}{err}").contains(&run), "{words:?}: {out}{err}");
+    }
+    bench.does(&["stop"], 0);
+}
+
+#[test]
+fn a_name_that_is_empty_closes_no_way_back() {
+    let bench = Bench::new(&format!("{MAKE}{GATE}"));
+    bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
+    bench.does(&["stop"], 0);
+    let (_, err) = bench.does(&["exec", "verbs.toml", "--close", ""], 3);
+    assert!(err.contains("its way back is still open"), "{err}");
+}
+
+#[test]
 fn a_run_that_does_not_exist_is_wrong_usage() {
     let bench = Bench::new(MAKE);
     let (_, err) = bench.does(&["status"], 2);

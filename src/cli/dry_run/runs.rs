@@ -18,17 +18,16 @@ pub(super) fn in_the_way(plan: &Plan, args: &args::Exec, state: Option<&Path>) -
     let lock = &plan.about().lock;
     let remark = |kind, text| Ok(Some(Remark { kind, about: "earlier runs".to_owned(), text }));
     if let Err(LockError::Held { holder, .. }) = Lock::is_name_free(state.path(), lock) {
-        return match holder {
-            Some(holder) if args.or_resume => remark(Kind::Fact, format!("run {} would be taken up", holder.run)),
-            holder => remark(Kind::Finding, exec::held(&state, plan, holder.as_ref()).in_one_line()),
-        };
+        return remark(Kind::Finding, exec::held(&state, plan, holder.as_ref()).in_one_line());
     }
     let Some(last) = state.last_of(lock) else { return Ok(None) };
-    match before::in_the_way(&Past::read(&state, last.clone())?) {
+    let past = Past::read(&state, last.clone())?;
+    match before::in_the_way(&past) {
         None => Ok(None),
         Some(InTheWay::Unfinished(_)) if args.or_resume => {
             remark(Kind::Fact, format!("run {last} is not finished, and would be taken up"))
         }
+        Some(InTheWay::Open(_)) if past.holder.is_some() => remark(Kind::Finding, before::watched(&last).in_one_line()),
         Some(InTheWay::Open(_)) if before::closes(args, &last) => {
             remark(Kind::Fact, format!("the way back of run {last} is open, and would be closed"))
         }

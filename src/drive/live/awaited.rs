@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gauge::Gauge;
 use crate::drive::Fact;
+use crate::drive::outstanding::{Matter, Stand, stand};
 use crate::engine::{Command, Engine, Event, Question};
 use crate::model::{GuardId, Time};
 
@@ -29,10 +30,10 @@ impl Awaited {
 
     /// Forgets what is asked no longer, and what begins anew.
     pub(super) fn note(&mut self, command: Command) {
-        match command {
-            Command::WatchGuard { guard } | Command::UnwatchGuard { guard } => drop(self.guards.remove(&guard)),
-            Command::Withdraw { question } => drop(self.questions.remove(&question)),
-            _ => {}
+        match stand(command) {
+            Stand::Begins(Matter::Guard(guard)) | Stand::Ends(Matter::Guard(guard)) => drop(self.guards.remove(&guard)),
+            Stand::Ends(Matter::Question(question)) => drop(self.questions.remove(&question)),
+            Stand::Begins(_) | Stand::Ends(_) | Stand::Neither => {}
         }
     }
 

@@ -63,14 +63,14 @@ pub enum VarError {
         remedy: String,
     },
     /// Nothing says what it is.
-    #[error("find a value for `{name}`: {tried}")]
+    #[error("find a value for `{name}`: {}", .tried.join(", "))]
     Nothing {
         /// Its name.
         name: String,
         /// What it is for.
         summary: Option<String>,
         /// Where it was looked for.
-        tried: String,
+        tried: Vec<String>,
         /// How it is given; `None`: on the command line or in a file, as any that is not secret.
         remedy: Option<String>,
     },
@@ -238,7 +238,7 @@ async fn one(decl: &VarDecl, given: &Given, before: &BTreeMap<String, Value>) ->
     Err(VarError::Nothing {
         name: decl.name.clone(),
         summary: decl.summary.clone(),
-        tried: tried.join(", "),
+        tried,
         remedy: decl.secret.then(|| remedy(decl)),
     })
 }
