@@ -17,7 +17,15 @@ pub(super) fn check(args: &args::Check) -> Result<Exit, Failure> {
     let mut exit = Exit::Good;
     let given = variables::given(&args.variables)?;
     for path in &args.files {
-        let (reading, _) = variables::read(&texts(path)?, &given)?;
+        let reading = match texts(path).and_then(|texts| variables::read(&texts, &given)) {
+            Ok((reading, _)) => reading,
+            // The others are checked all the same.
+            Err(failure) => {
+                eprintln!("{}: {failure}", path.display());
+                exit = exit.worse(failure.exit());
+                continue;
+            }
+        };
         let Reading { plan, problems, places, sources, vars } = reading;
         // Giving back a large plan piece by piece takes longer than the process has left to live.
         std::mem::forget((plan, places, vars));

@@ -245,6 +245,15 @@ fn the_lock_names_the_run_that_is_taken_up_and_a_dry_run_refuses_what_exec_would
 }
 
 #[test]
+fn a_file_that_cannot_be_checked_does_not_keep_the_next_one_from_it() {
+    let bench = Bench::new(MAKE);
+    fs::write(bench.path("other.toml"), format!("{HEAD}{MAKE}[vars]\nplace = \"here\"\n")).expect("written");
+    let (_, err) = bench.does(&["check", "verbs.toml", "none.toml", "other.toml", "--var", "place=there"], 2);
+    assert!(err.contains("verbs.toml: error:") && err.contains("none.toml: error:"), "{err}");
+    assert!(err.contains("other.toml:9"), "{err}");
+}
+
+#[test]
 fn a_name_that_is_empty_closes_no_way_back() {
     let bench = Bench::new(&format!("{MAKE}{GATE}"));
     bench.does(&["exec", "verbs.toml", "--no-wait"], 7);
