@@ -138,6 +138,7 @@ fn guards(past: &Past) -> Json {
         let (word, failing) = match guard.health {
             Health::Asleep => ("asleep", 0),
             Health::Waking => ("waking", 0),
+            Health::NoData => ("no_data", 0),
             Health::Healthy => match guard.warning {
                 Warning::Given => ("warning", 0),
                 Warning::None => ("healthy", 0),

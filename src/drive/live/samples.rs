@@ -124,8 +124,8 @@ impl Samples {
             let failing = match gauge.health(guard).map(health) {
                 Some(Health::Healthy) => 0,
                 Some(Health::Failing(samples)) => samples,
-                // It has not held yet, or is not watched; breaches are the journal's.
-                Some(Health::Waking | Health::Asleep | Health::Breached | Health::Blind) | None => {
+                // It is not judged yet, has no data, or is not watched; breaches are the journal's.
+                Some(Health::Waking | Health::NoData | Health::Asleep | Health::Breached | Health::Blind) | None => {
                     self.told.remove(&guard);
                     continue;
                 }
@@ -286,7 +286,7 @@ impl Readings {
         view.note_spent(&self.spends);
         for shown in &mut view.guards {
             if let Some((at, failing)) = self.guards.get(&shown.name)
-                && matches!(shown.health, Health::Waking | Health::Healthy | Health::Failing(_))
+                && matches!(shown.health, Health::Waking | Health::NoData | Health::Healthy | Health::Failing(_))
                 && *at >= shown.awake_since
             {
                 shown.health = if *failing == 0 { Health::Healthy } else { Health::Failing(*failing) };

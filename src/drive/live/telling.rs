@@ -6,7 +6,7 @@ use super::gauge::Gauge;
 use crate::drive::News;
 use crate::journal::{Header, Via, Who};
 use crate::measure::{Health, Pace};
-use crate::model::{Plan, ProbeId, Span, StepId, Time};
+use crate::model::{Plan, ProbeId, Span, StepId, Time, Verdict};
 use crate::report::view::{Health as Shown, Pace as ShownPace, Reading};
 use crate::report::{Told, View};
 
@@ -60,7 +60,7 @@ pub fn fill(view: &mut View, plan: &Plan, gauge: &Gauge, now: Time) {
     for (guard, shown) in plan.guard_ids().zip(&mut view.guards) {
         shown.spend = gauge.spend(guard).or_else(|| shown.spend.take());
         // What a breach has done to it is told by the notice, and stays.
-        if matches!(shown.health, Shown::Waking | Shown::Healthy | Shown::Failing(_))
+        if matches!(shown.health, Shown::Waking | Shown::NoData | Shown::Healthy | Shown::Failing(_))
             && let Some(health) = gauge.health(guard)
         {
             shown.health = self::health(health);
@@ -73,6 +73,32 @@ pub(super) fn health(health: Health<'_>) -> Shown {
     match health.verdict {
         None => Shown::Waking,
         Some(_) if health.failing > 0 => Shown::Failing(health.failing),
+        Some(Verdict::NoData) => Shown::NoData,
         Some(_) => Shown::Healthy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_without_data_is_not_called_healthy() {
+        let health_by = |verdict, failing| {
+            health(Health {
+                verdict,
+                evidence: "",
+                failing,
+                counted: 0,
+                failures: 2,
+                of: 3,
+                without_data: 0,
+                judged: None,
+            })
+        };
+        assert_eq!(health_by(None, 0), Shown::Waking);
+        assert_eq!(health_by(Some(Verdict::NoData), 0), Shown::NoData);
+        assert_eq!(health_by(Some(Verdict::NoData), 1), Shown::Failing(1));
+        assert_eq!(health_by(Some(Verdict::Holds), 0), Shown::Healthy);
     }
 }

@@ -122,7 +122,7 @@ const fn urgency(guard: &GuardView) -> u8 {
         Health::Breached => 0,
         Health::Blind => 1,
         Health::Failing(_) => 2,
-        Health::Waking => 4,
+        Health::Waking | Health::NoData => 4,
         Health::Healthy => match guard.warning {
             Warning::Given => 3,
             Warning::None => 5,
@@ -135,6 +135,7 @@ fn guard_line(theme: Theme, guard: &GuardView) -> Line {
     let (mark, role, text) = match guard.health {
         Health::Asleep => (Mark::Pending, Role::Dim, "asleep".into()),
         Health::Waking => (Mark::Pending, Role::Dim, "first sample".into()),
+        Health::NoData => (Mark::Pending, Role::Warn, "no data".into()),
         Health::Healthy => match guard.warning {
             Warning::Given => (Mark::Tolerated, Role::Warn, "WARNS".into()),
             Warning::None => (Mark::Done, Role::Good, "healthy".into()),

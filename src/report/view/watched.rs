@@ -79,8 +79,10 @@ pub enum Warning {
 pub enum Health {
     /// Not watched here.
     Asleep,
-    /// Watched, and has not held yet.
+    /// Watched, and has not been judged yet.
     Waking,
+    /// Its last sample had no data, which does not count as failing.
+    NoData,
     /// Holds.
     Healthy,
     /// So many of its last samples failed, not yet a breach.
