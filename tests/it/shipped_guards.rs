@@ -43,6 +43,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("sidecar-replication", "user_errors", "user_errors = 0.05", "user_errors = 0.06"),
     ("sidecar-replication", "order", "gap = 0", "gap = 1"),
     ("sidecar-replication", "queue", "queued = 0", "queued = null"),
+    ("sidecar-replication", "queue_at_gate", "queued = 0", "queued = null"),
 
     // Nothing is compared any more; new stands alone too often, by itself and beside old's own noise; there are enough to tell.
     ("traffic-mirroring", "differences", "compared += 1000; new_alone += 4.9; old_alone += 0; steps.count_from.compared = 0", "compared += 0; new_alone += 0"),
